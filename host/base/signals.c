@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* host/base/signals.c - see signals.h.
+ *
+ * Tested  tests/unit/base/test_signals.c */
+#include "base/signals.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "base/status_priv.h"
+
+static volatile sig_atomic_t requested;
+
+static void on_signal(int number) {
+    if (number == SIGINT && requested == SIGINT) {
+        signal(SIGINT, SIG_DFL); // the person insists: end as if it had never been caught
+        raise(SIGINT);
+        return;
+    }
+    requested = number;
+}
+
+mip_status signals_install(void) {
+    static const int numbers[] = {SIGINT, SIGTERM, SIGUSR1};
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_signal;
+    action.sa_flags =
+        SA_RESTART; // a read in flight goes on; loops look at the flag between samples
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        if (sigaction(numbers[i], &action, NULL) != 0) {
+            MIP_FAIL(MIP_E_IO, NULL, "cannot catch signal %d: %s", numbers[i], strerror(errno));
+        }
+    }
+    return MIP_OK;
+}
+
+int signals_requested(void) {
+    return (int)requested;
+}
+
+mip_status signals_check(void) {
+    const int number = signals_requested();
+    if (number != 0) {
+        const char *name = number == SIGINT ? "SIGINT" : number == SIGTERM ? "SIGTERM" : "SIGUSR1";
+        MIP_FAIL(MIP_E_CANCELLED, "the same command goes on from here",
+                 "stopped by %s; the work so far is kept", name);
+    }
+    return MIP_OK;
+}
+
+void signals_reset(void) {
+    requested = 0;
+}

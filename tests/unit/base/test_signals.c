@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tests/unit/base/test_signals.c - the first signal sets the flag, the second SIGINT ends the process. */
+#include "base/signals.h"
+
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <string.h>
+
+Test(signals, each_of_the_three_asks_for_a_stop) {
+    static const int numbers[] = {SIGINT, SIGTERM, SIGUSR1};
+    static const char *const names[] = {"SIGINT", "SIGTERM", "SIGUSR1"};
+    cr_assert_eq(signals_install(), MIP_OK);
+    cr_assert_eq(signals_check(), MIP_OK);
+    for (int i = 0; i < 3; i++) {
+        raise(numbers[i]);
+        cr_assert_eq(signals_requested(), numbers[i]);
+        cr_assert_eq(signals_check(), MIP_E_CANCELLED);
+        cr_assert_not_null(strstr(mip_error_last()->what, names[i]));
+        signals_reset();
+        cr_assert_eq(signals_check(), MIP_OK);
+    }
+}
+
+Test(signals, a_second_interrupt_ends_the_process, .signal = SIGINT) {
+    cr_assert_eq(signals_install(), MIP_OK);
+    raise(SIGINT);
+    cr_assert_eq(signals_requested(), SIGINT);
+    raise(SIGINT);
+    cr_assert_fail("still running");
+}
