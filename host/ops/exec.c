@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* host/ops/exec.c - see exec.h.
+ *
+ * Tested  tests/unit/ops/test_exec.c */
+#include "ops/exec.h"
+
+#include <string.h>
+
+#include "base/status_priv.h"
+
+mip_status exec_init(exec *x, const mip_backend *backend, int device, bool dry) {
+    memset(x, 0, sizeof *x);
+    x->backend = backend;
+    x->dry = dry;
+    device_arena_init(&x->arena, backend, device, dry);
+    if (!dry) {
+        MIP_TRY(backend->stream.create(backend->self, device, &x->stream));
+    }
+    return MIP_OK;
+}
+
+void exec_deinit(exec *x) {
+    if (x->backend == NULL) {
+        return; // never initialised (zeroed), or already torn down
+    }
+    device_arena_deinit(&x->arena);
+    if (!x->dry) {
+        x->backend->stream.destroy(x->backend->self, x->stream);
+    }
+    memset(x, 0, sizeof *x);
+}
+
+mip_status exec_alloc(exec *x, int64_t n, size_t elem_bytes, void **out) {
+    *out = NULL;
+    if (n < 0 || elem_bytes == 0 || (uint64_t)n > SIZE_MAX / elem_bytes) {
+        MIP_FAIL(MIP_E_SHAPE, NULL, "cannot allocate %lld elements of %zu bytes", (long long)n,
+                 elem_bytes);
+    }
+    MIP_TRY(device_arena_alloc(&x->arena, (size_t)n * elem_bytes, out));
+    return MIP_OK;
+}
+
+size_t exec_mark(const exec *x) {
+    return device_arena_mark(&x->arena);
+}
+
+void exec_release(exec *x, size_t mark) {
+    device_arena_release(&x->arena, mark);
+}
+
+mip_status exec_upload(exec *x, void *dst_dev, const void *src, size_t bytes) {
+    if (!x->dry && bytes > 0) {
+        MIP_TRY(x->backend->buffer.h2d(x->backend->self, x->stream, dst_dev, src, bytes));
+    }
+    return MIP_OK;
+}
+
+mip_status exec_download(exec *x, void *dst, const void *src_dev, size_t bytes) {
+    if (x->dry && bytes > 0) {
+        memset(dst, 0, bytes);
+    } else if (bytes > 0) {
+        MIP_TRY(x->backend->buffer.d2h(x->backend->self, x->stream, dst, src_dev, bytes));
+    }
+    return MIP_OK;
+}
+
+mip_status exec_zero(exec *x, void *dst_dev, size_t bytes) {
+    if (!x->dry && bytes > 0) {
+        MIP_TRY(x->backend->buffer.zero(x->backend->self, x->stream, dst_dev, bytes));
+    }
+    return MIP_OK;
+}
+
+mip_status exec_copy(exec *x, void *dst_dev, const void *src_dev, size_t bytes) {
+    if (!x->dry && bytes > 0) {
+        MIP_TRY(x->backend->buffer.d2d(x->backend->self, x->stream, dst_dev, src_dev, bytes));
+    }
+    return MIP_OK;
+}
+
+mip_status exec_sync(exec *x) {
+    if (!x->dry) {
+        MIP_TRY(x->backend->stream.sync(x->backend->self, x->stream));
+    }
+    return MIP_OK;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* host/ops/exec.h - where ops run: a backend, a stream, an arena for what lives during a step, and counters.
+ *
+ * What    Every op goes through an exec: arguments are checked, the cost is counted, the backend is called - unless the exec
+ *         is dry. A dry run of a stage therefore gives its flops, bytes and peak memory from the very code that runs later
+ *         (`mip plan` and the allocation before each step both use it). Downloads of a dry run give zeros.
+ * Tested  tests/unit/ops/test_exec.c */
+#ifndef MIP_OPS_EXEC_H
+#define MIP_OPS_EXEC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <mip/backend.h>
+
+#include "backend/device_arena.h"
+
+typedef struct exec_counts {
+    double flops;     // multiply and add count as two
+    double bytes;     // device memory read and written, each operand once
+    double gemm_macs; // multiply-adds of gemm and attention only
+    int64_t calls[MIP_OP_COUNT];
+} exec_counts;
+
+typedef struct exec {
+    const mip_backend *backend;
+    void *stream;
+    device_arena arena;
+    bool dry;
+    exec_counts counts;
+} exec;
+
+/* exec_init - an exec on `device` of the backend with a stream of its own. dry: see the file comment. */
+mip_status exec_init(exec *x, const mip_backend *backend, int device, bool dry);
+void exec_deinit(exec *x);
+
+/* exec_alloc - n elements of elem_bytes in the arena (dev, undefined content). EXEC_NEW is the typed form. */
+mip_status exec_alloc(exec *x, int64_t n, size_t elem_bytes, void **out);
+#define EXEC_NEW(x, n, out) exec_alloc((x), (n), sizeof **(out), (void **)(out))
+
+/* exec_mark / exec_release - give back what was allocated since the mark. */
+size_t exec_mark(const exec *x);
+void exec_release(exec *x, size_t mark);
+
+/* Transfers; nothing happens in a dry run but that downloads give zeros. */
+mip_status exec_upload(exec *x, void *dst_dev, const void *src, size_t bytes);
+mip_status exec_download(exec *x, void *dst, const void *src_dev, size_t bytes);
+mip_status exec_zero(exec *x, void *dst_dev, size_t bytes);
+mip_status exec_copy(exec *x, void *dst_dev, const void *src_dev, size_t bytes);
+mip_status exec_sync(exec *x);
+
+#endif
