@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* host/attr/sample_front.h - one sample packed for both stacks, with its clean image features and embeddings. */
+#ifndef MIP_ATTR_SAMPLE_FRONT_H
+#define MIP_ATTR_SAMPLE_FRONT_H
+
+#include "attr/lm_context.h"
+
+typedef struct sample_front {
+    text_pack text;
+    vision_pack vision; // zeroed without images
+    float *features;    // dev [n_features, C] or NULL
+    float *embeds;      // dev [T, C]
+} sample_front;
+
+/* sample_front_create - pack, run the vision tower once, embed. Device memory stays in the exec's arena. */
+mip_status sample_front_create(exec *x, const model *m, const attr_sample *s, sample_front *out);
+void sample_front_destroy(sample_front *f);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* host/attr/score_reduce.c - see score_reduce.h. */
+#include "attr/score_reduce.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/status_priv.h"
+
+/* log F for a log probability; only differences matter. */
+static double log_objective(config_objective objective, double logp, int64_t n_labels) {
+    switch (objective) {
+    case CONFIG_OBJECTIVE_P:
+        return logp;
+    case CONFIG_OBJECTIVE_GEO:
+        return logp / (double)n_labels;
+    default:
+        return 0.0;
+    }
+}
+
+/* dF/dlogp at a node, over exp(log_scale). */
+static double factor(config_objective objective, double logp, int64_t n_labels, double log_scale) {
+    const double f = exp(log_objective(objective, logp, n_labels) - log_scale);
+    return objective == CONFIG_OBJECTIVE_GEO ? f / (double)n_labels : f;
+}
+
+static double value(config_objective objective, double logp, int64_t n_labels, double log_scale) {
+    return objective == CONFIG_OBJECTIVE_LOGP ? logp : exp(log_objective(objective, logp, n_labels) - log_scale);
+}
+
+/* F's range over the nodes and the clean model: the scale of the layer. */
+static mip_status scale_of(const layer_nodes *in, config_objective objective, double *log_scale) {
+    *log_scale = log_objective(objective, in->logp_clean, in->n_labels);
+    for (int k = 0; k < in->rule->n; k++) {
+        if (!isfinite(in->logp[k])) {
+            MIP_FAIL(MIP_E_NUMERIC, NULL, "log probability at node %d (alpha %g) is not finite", k, in->rule->node[k]);
+        }
+        *log_scale = fmax(*log_scale, log_objective(objective, in->logp[k], in->n_labels));
+    }
+    return MIP_OK;
+}
+
+typedef struct sums {
+    double *gradient; // [F] sum over nodes and rows of w f g
+    double *own;      // [F] the same times a
+    double path_unit, path_own;
+} sums;
+
+static mip_status sum_nodes(const layer_nodes *in, config_objective objective, double log_scale, sums *s) {
+    for (int k = 0; k < in->rule->n; k++) {
+        const double w = in->rule->weight[k] * factor(objective, in->logp[k], in->n_labels, log_scale);
+        s->path_unit += w * in->path_unit[k];
+        s->path_own += w * in->path_own[k];
+        for (int64_t p = 0; p < in->n_rows; p++) {
+            const float *g = in->grad + (k * in->n_rows + p) * in->ffn;
+            const float *a = in->a + p * in->ffn;
+            for (int64_t j = 0; j < in->ffn; j++) {
+                if (!isfinite(g[j])) {
+                    MIP_FAIL(MIP_E_NUMERIC, NULL, "gradient of neuron %lld at node %d (alpha %g) is not finite",
+                             (long long)j, k, in->rule->node[k]);
+                }
+                s->gradient[j] += w * (double)g[j];
+                s->own[j] += w * (double)a[j] * (double)g[j];
+            }
+        }
+    }
+    return MIP_OK;
+}
+
+static void completeness(const layer_nodes *in, config_objective objective, double floor, const sums *s,
+                         layer_scores *out) {
+    double integral = s->path_own;
+    for (int64_t j = 0; j < in->ffn; j++) {
+        integral += s->own[j];
+    }
+    const double clean = value(objective, in->logp_clean, in->n_labels, out->log_scale);
+    const double zero = value(objective, in->logp_zero, in->n_labels, out->log_scale);
+    const double difference = clean - zero;
+    const double error = fabs(integral - difference);
+    out->completeness_abs = error * exp(out->log_scale);
+    out->completeness = error / fmax(fabs(difference), floor * fabs(clean));
+}
+
+mip_status reduce_layer(const layer_nodes *in, config_objective objective, config_score form, double floor,
+                        layer_scores *out) {
+    mip_status status = MIP_OK;
+    sums s = {.gradient = calloc((size_t)in->ffn, sizeof(double)), .own = calloc((size_t)in->ffn, sizeof(double))};
+    if (s.gradient == NULL || s.own == NULL) {
+        MIP_FAIL_GOTO(MIP_E_NOMEM, NULL, "cannot allocate the sums of %lld neurons", (long long)in->ffn);
+    }
+    MIP_TRY_GOTO(scale_of(in, objective, &out->log_scale));
+    MIP_TRY_GOTO(sum_nodes(in, objective, out->log_scale, &s));
+    for (int64_t j = 0; j < in->ffn; j++) {
+        out->activation[j] = 0;
+        for (int64_t p = 0; p < in->n_rows; p++) {
+            out->activation[j] += (double)in->a[p * in->ffn + j];
+        }
+        const double own = s.own[j];
+        const double product = (s.gradient[j] + s.path_unit) * (out->activation[j] + in->q);
+        out->score[j] = (float)(form == CONFIG_SCORE_PRODUCT ? product
+                                : form == CONFIG_SCORE_OWN   ? own
+                                                             : own + s.path_own);
+    }
+    completeness(in, objective, floor, &s, out);
+out:
+    free(s.gradient);
+    free(s.own);
+    return status;
+}
+
+static int descending(const void *a, const void *b) {
+    const float x = *(const float *)a;
+    const float y = *(const float *)b;
+    return (x < y) - (x > y);
+}
+
+double concentration_of(const float *score, int64_t n, int64_t k) {
+    float *magnitude = malloc((size_t)n * sizeof *magnitude);
+    double all = 0;
+    double top = 0;
+    if (magnitude == NULL) {
+        return NAN; // a diagnostic only; the scores are unharmed
+    }
+    for (int64_t j = 0; j < n; j++) {
+        magnitude[j] = fabsf(score[j]);
+    }
+    qsort(magnitude, (size_t)n, sizeof *magnitude, descending);
+    for (int64_t j = 0; j < n; j++) {
+        all += (double)magnitude[j];
+        top += j < k ? (double)magnitude[j] : 0;
+    }
+    free(magnitude);
+    return all > 0 ? top / all : 0;
+}
