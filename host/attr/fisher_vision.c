@@ -384,13 +384,13 @@ static mip_status combine(const vision_run *r, int l, const double *activation, 
     return MIP_OK;
 }
 
-static mip_status score_layer(vision_run *r, int l, sample_scores *out) {
+static mip_status score_layer(vision_run *r, int l, attribution_sample *out) {
     mip_status status = MIP_OK;
-    const int64_t k = out->top_k;
-    float *score = out->score + l * out->ffn;
-    double *activation = calloc((size_t)out->ffn, sizeof *activation);
+    const int64_t ffn = r->m->vision.ffn;
+    float *score = out->score + l * ffn;
+    double *activation = calloc((size_t)ffn, sizeof *activation);
     if (activation == NULL) {
-        MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate %lld activations", (long long)out->ffn);
+        MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate %lld activations", (long long)ffn);
     }
     if (r->costly.nodes.n > 0) {
         MIP_TRY_GOTO(scored_run(r, l));
@@ -407,19 +407,17 @@ static mip_status score_layer(vision_run *r, int l, sample_scores *out) {
     if (r->costly.nodes.n > 0) {
         MIP_TRY_GOTO(carry(r, l));
     }
-    for (int64_t i = 0; i < k; i++) {
-        out->path[l * k + i] = r->chosen.best[l * k + i];
-        out->path_score[l * k + i] = r->chosen.best_score[l * k + i];
-        out->activation[l * k + i] = (float)activation[r->chosen.best[l * k + i]];
-    }
-    out->concentration[l] = (float)concentration_of(score, out->ffn, k);
+    path_store(&r->chosen, l, activation, out);
+    out->concentration[l] = (float)concentration_of(score, ffn, r->chosen.top_k);
+    out->completeness[l] = NAN; // a Fisher score is no integral
+    out->completeness_abs[l] = NAN;
 out:
     free(activation);
     return status;
 }
 
 mip_status fisher_vision_sample(exec *x, const model *m, const attr_sample *s, const config_attribute *config,
-                                const quadrature *rule, ig_reuse reuse, sample_scores *out) {
+                                const quadrature *rule, ig_reuse reuse, attribution_sample *out) {
     mip_status status = MIP_OK;
     const size_t mark = exec_mark(x);
     vision_run r = {.x = x, .m = m, .config = config, .rule = rule, .sample = s};

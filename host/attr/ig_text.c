@@ -454,20 +454,15 @@ out:
     return status;
 }
 
-static void keep_layer(const text_run *r, int l, const layer_scores *s, sample_scores *out) {
-    const int64_t k = out->top_k;
-    for (int64_t i = 0; i < k; i++) {
-        out->path[l * k + i] = r->chosen.best[l * k + i];
-        out->path_score[l * k + i] = r->chosen.best_score[l * k + i];
-        out->activation[l * k + i] = (float)s->activation[r->chosen.best[l * k + i]];
-    }
+static void keep_layer(const text_run *r, int l, const layer_scores *s, attribution_sample *out) {
+    path_store(&r->chosen, l, s->activation, out);
     out->completeness[l] = (float)s->completeness;
     out->completeness_abs[l] = (float)s->completeness_abs;
-    out->concentration[l] = (float)concentration_of(s->score, out->ffn, k);
+    out->concentration[l] = (float)concentration_of(s->score, r->chosen.ffn, r->chosen.top_k);
     out->log_scale[l] = (float)s->log_scale;
 }
 
-static mip_status score_layer(text_run *r, int l, sample_scores *out) {
+static mip_status score_layer(text_run *r, int l, attribution_sample *out) {
     mip_status status = MIP_OK;
     const size_t mark = exec_mark(r->x);
     node_taps taps;
@@ -475,10 +470,10 @@ static mip_status score_layer(text_run *r, int l, sample_scores *out) {
     scored_layer clean = {0};
     scored_layer zero = {0};
     double logp_zero = 0;
-    layer_scores s = {.score = out->score + l * out->ffn,
-                      .activation = calloc((size_t)out->ffn, sizeof *s.activation)};
+    const int64_t ffn = r->m->text.ffn;
+    layer_scores s = {.score = out->score + l * ffn, .activation = calloc((size_t)ffn, sizeof *s.activation)};
     if (s.activation == NULL) {
-        MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate %lld activations", (long long)out->ffn);
+        MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate %lld activations", (long long)ffn);
     }
     if (r->zero.nodes.n > 0) {
         node_taps_whole(&r->zero.nodes, l, activation_at(r, l), &taps);
@@ -515,7 +510,7 @@ out:
 }
 
 mip_status ig_text_sample(exec *x, const model *m, const attr_sample *s, const config_attribute *config,
-                          const quadrature *rule, ig_reuse reuse, sample_scores *out) {
+                          const quadrature *rule, ig_reuse reuse, attribution_sample *out) {
     mip_status status = MIP_OK;
     const size_t mark = exec_mark(x);
     text_run r = {.x = x, .m = m, .config = config, .rule = rule};

@@ -12,8 +12,8 @@
 
 #include "attr/quadrature.h"
 #include "attr/sample_front.h"
-#include "attr/sample_scores.h"
 #include "io/config.h"
+#include "store/attribution_sample.h"
 
 /* What may be left out without changing the result; all true but in tests. */
 typedef struct ig_reuse {
@@ -24,6 +24,6 @@ typedef struct ig_reuse {
 /* ig_text_sample - scores and path of one sample. out is created by the caller for m->text and config->top_k.
  * MIP_E_NUMERIC names sample, layer and node. A dry exec measures memory and cost. */
 mip_status ig_text_sample(exec *x, const model *m, const attr_sample *s, const config_attribute *config,
-                          const quadrature *rule, ig_reuse reuse, sample_scores *out);
+                          const quadrature *rule, ig_reuse reuse, attribution_sample *out);
 
 #endif

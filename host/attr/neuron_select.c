@@ -26,11 +26,7 @@ void path_votes_destroy(path_votes *v) {
     *v = (path_votes){0};
 }
 
-mip_status path_votes_add(path_votes *v, const sample_scores *s) {
-    if (s->n_layers != v->n_layers || s->ffn != v->ffn) {
-        MIP_FAIL(MIP_E_SHAPE, NULL, "scores of %d layers of %lld neurons, expected %d of %lld", s->n_layers,
-                 (long long)s->ffn, v->n_layers, (long long)v->ffn);
-    }
+void path_votes_add(path_votes *v, const attribution_sample *s, int64_t top_k) {
     for (int l = 0; l < v->n_layers; l++) {
         const float *score = s->score + l * v->ffn;
         double sum = 0;
@@ -40,12 +36,11 @@ mip_status path_votes_add(path_votes *v, const sample_scores *s) {
         for (int64_t j = 0; j < v->ffn && sum > 0; j++) {
             v->score[l * v->ffn + j] += (double)score[j] / sum;
         }
-        for (int64_t i = 0; i < s->top_k; i++) {
-            v->count[l * v->ffn + s->path[l * s->top_k + i]]++;
+        for (int64_t i = 0; i < top_k; i++) {
+            v->count[l * v->ffn + s->path[l * top_k + i]]++;
         }
     }
     v->n_samples++;
-    return MIP_OK;
 }
 
 typedef struct candidate {

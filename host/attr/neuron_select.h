@@ -12,8 +12,8 @@
 #ifndef MIP_ATTR_NEURON_SELECT_H
 #define MIP_ATTR_NEURON_SELECT_H
 
-#include "attr/sample_scores.h"
 #include "io/config.h"
+#include "store/attribution_sample.h"
 
 typedef struct path_votes {
     int n_layers;
@@ -25,7 +25,8 @@ typedef struct path_votes {
 
 mip_status path_votes_create(int n_layers, int64_t ffn, path_votes *out);
 void path_votes_destroy(path_votes *v);
-mip_status path_votes_add(path_votes *v, const sample_scores *s);
+/* path_votes_add - one more sample: s as made for this model with top_k neurons per layer. */
+void path_votes_add(path_votes *v, const attribution_sample *s, int64_t top_k);
 
 /* neuron_select - the chosen neurons of one layer, rising, into out [F]; *n of them.
  *   retain  votes of retain samples; only contrast reads it (NULL or empty otherwise): MIP_E_ARG if contrast lacks it

@@ -65,6 +65,14 @@ mip_status path_choose(path *p, const float *scores, const double *activation) {
     return MIP_OK;
 }
 
+void path_store(const path *p, int layer, const double *activation, attribution_sample *out) {
+    for (int64_t i = layer * p->top_k; i < (layer + 1) * p->top_k; i++) {
+        out->path[i] = p->best[i];
+        out->path_score[i] = p->best_score[i];
+        out->activation[i] = (float)activation[p->best[i]];
+    }
+}
+
 const int32_t *path_representatives(const path *p, int layer, int64_t *n) {
     const int32_t *best = p->best + layer * p->top_k;
     *n = p->representative == CONFIG_REPRESENTATIVE_SUM ? p->top_k : 1;

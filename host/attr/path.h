@@ -13,6 +13,7 @@
 #include <mip/status.h>
 
 #include "io/config.h"
+#include "store/attribution_sample.h"
 
 typedef struct path {
     int n_layers;
@@ -30,6 +31,9 @@ void path_destroy(path *p);
 /* path_choose - rank the scores [F] of layer p->done and append the layer. activation [F]: the row sums of a, for q.
  * MIP_E_NUMERIC if a score is not finite. */
 mip_status path_choose(path *p, const float *scores, const double *activation);
+
+/* path_store - copy a chosen layer into the sample's path, path_score and activation. */
+void path_store(const path *p, int layer, const double *activation, attribution_sample *out);
 
 /* path_representatives - the neurons of a chosen layer that stand for it. Borrowed; *n of them. */
 const int32_t *path_representatives(const path *p, int layer, int64_t *n);

@@ -12,7 +12,7 @@
 #include <mip/backend.h>
 
 enum {
-    QUERY_BLOCK = 48, // a height that tile_gemm keeps invariant
+    QUERY_BLOCK = 48, // a good number of rows for tile_gemm
     KEY_BLOCK = 64
 };
 

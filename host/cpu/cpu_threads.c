@@ -10,14 +10,18 @@
 #include "base/env.h"
 #include "base/status_priv.h"
 
-enum { MAX_THREADS = 4096 };
+enum { MAX_THREADS = 1024 };
+
+void cpu_threads_set(int n) {
+    if (n > 0) {
+        omp_set_num_threads(n);
+    }
+}
 
 mip_status cpu_threads_from_env(void) {
     int64_t n = 0;
     MIP_TRY(env_get_i64(ENV_THREADS, 0, MAX_THREADS, &n));
-    if (n > 0) {
-        omp_set_num_threads((int)n);
-    }
+    cpu_threads_set((int)n);
     return MIP_OK;
 }
 

@@ -7,8 +7,11 @@
 
 #include <mip/status.h>
 
-/* cpu_threads_from_env - take MIP_THREADS for the calling thread's parallel regions; 0 leaves OpenMP's own choice.
- * MIP_E_CONFIG for anything that is no number from 0 to 4096. */
+/* cpu_threads_set - for the calling thread's parallel regions; 0 changes nothing. */
+void cpu_threads_set(int n);
+
+/* cpu_threads_from_env - the same with MIP_THREADS; session_open does it, so the variable has the last word.
+ * MIP_E_CONFIG for anything that is no number from 0 to 1024. */
 mip_status cpu_threads_from_env(void);
 
 /* cpu_threads_get - as it is now. */

@@ -18,8 +18,6 @@
 enum {
     MAX_COLUMNS = 384, // of a panel; a multiple of 48, the width of oneDNN's AVX-512 kernel
     COLUMN_UNIT = 16,
-    MAX_ROWS = 240, // of a panel; tall panels pack b less often
-    ROW_UNIT = 24,
     TN_ROWS = 192,
     PARALLEL_MACS = 1 << 22, // below this (some 40 us) a second thread costs more than it saves
 };
@@ -42,8 +40,8 @@ static cut cut_make(const mip_gemm_args *args) {
     if (args->form != MIP_GEMM_TN) {
         /* As many panels of equal height as give each thread the same number of them. */
         const int64_t share = max_i64(1, ceil_div(args->m * c.n_column_panels, c.n_threads));
-        const int64_t height = ceil_div(share, ceil_div(share, MAX_ROWS));
-        c.rows = ceil_div(min_i64(height, args->m), ROW_UNIT) * ROW_UNIT;
+        const int64_t height = ceil_div(share, ceil_div(share, TILE_MAX_ROWS));
+        c.rows = tile_rows_padded(min_i64(height, args->m));
     }
     c.n_row_panels = ceil_div(args->m, c.rows);
     return c;

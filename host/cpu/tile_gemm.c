@@ -4,20 +4,21 @@
  * Tested  tests/unit/cpu/test_gemm.c */
 #include "cpu/tile_gemm.h"
 
+#include <assert.h>
+
 #include <dnnl.h>
 #include <omp.h>
 
 #include "base/status_priv.h"
 
-/* Rows come in groups of 24 in the widest kernel; a rest of 16 still runs in the same code, a rest of 8 does not. */
-enum { ROW_GROUP = 24, ROW_REST = 16 };
-
 int64_t tile_rows_padded(int64_t rows) {
-    const int64_t rest = rows % ROW_GROUP;
-    if (rest == 0) {
-        return rows;
+    static const int64_t good[] = {16, 24, 40, 48, 64, 72, 96, 112, 120, TILE_MAX_ROWS};
+    int i = 0;
+    assert(rows >= 1 && rows <= TILE_MAX_ROWS);
+    while (good[i] < rows) {
+        i++;
     }
-    return rows - rest + (rest <= ROW_REST ? ROW_REST : ROW_GROUP);
+    return good[i];
 }
 
 mip_status tile_gemm(const tile *t) {

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/cpu/tile_gemm.h - a product of one thread, whose rows do not know how many there are; the only caller of oneDNN.
  *
- * What    dnnl_sgemm on one thread. Measured on oneDNN 2.6 with AVX-512, AVX2, AVX and SSE4.1 kernels: the bits of a row
- *         of c are the same in every call whose number of rows is 16 or 0 mod 24 (and, for AVX-512, any number >= 16).
- *         With AVX2 kernels 32 or 128 rows differ, and fewer than 16 rows take another path everywhere.
- *         Columns do matter: callers cut them at fixed places.
+ * What    dnnl_sgemm on one thread. The bits of a row of c must not depend on the number of rows of the call nor on its
+ *         place among them. oneDNN 2.6 keeps that for some numbers of rows only: measured with its AVX-512, AVX2, AVX and
+ *         SSE4.1 kernels, NT and NN, k up to 11000, n up to 384. A few that break it: fewer than 16 (other path);
+ *         32, 56, 128 (AVX2); 200 and more with a long k (AVX-512). The good ones stand in a table; callers fill up with
+ *         rows of zeros. Columns do matter: callers cut them at fixed places.
  * Tested  tests/unit/cpu/test_gemm.c */
 #ifndef MIP_CPU_TILE_GEMM_H
 #define MIP_CPU_TILE_GEMM_H
 
 #include <mip/backend.h>
 
-/* tile_rows_padded - the least number of rows >= rows with which a row's bits do not depend on the number of rows. */
+enum { TILE_MAX_ROWS = 144 };
+
+/* tile_rows_padded - the least good number of rows that is >= rows, for rows in [1, TILE_MAX_ROWS]. */
 int64_t tile_rows_padded(int64_t rows);
 
 typedef struct tile {

@@ -24,14 +24,16 @@ pkg_cflags = $(shell pkg-config --silence-errors --cflags $(1))
 pkg_libs   = $(or $(shell pkg-config --silence-errors --libs $(1)),$(2))
 
 LIB_CPPFLAGS := $(call pkg_cflags,hdf5-serial) $(call pkg_cflags,libcjson)
-LDLIBS := -ldnnl $(call pkg_libs,hdf5-serial,-lhdf5_serial) $(call pkg_libs,libcjson,-lcjson) -lyaml -lpcre2-8 \
+LDLIBS := -ldnnl $(call pkg_libs,hdf5-serial,-lhdf5_serial) $(call pkg_libs,libcjson,-lcjson) -lhdf5_serial_hl -lyaml -lpcre2-8 \
     -lutf8proc -ljpeg -lspng -lxxhash -lcrypto -lz -lm -ldl
 
 # System paths as -isystem, so that -Wconversion and -Wshadow judge our code only.
 CPPFLAGS := -Iinclude -Ihost -D_POSIX_C_SOURCE=200809L $(patsubst -I%,-isystem %,$(LIB_CPPFLAGS))
 WARN     := -Wall -Wextra -Wshadow -Werror
 CFLAGS   := -std=c11 $(OPT_FLAGS) $(WARN) -Wconversion -fPIC -fopenmp
-LDFLAGS  := -fopenmp -Wl,--as-needed $(filter -fsanitize=%,$(OPT_FLAGS))
+# gcc's shared libubsan beside libasan ignores log_path, and its reports would be lost in Criterion's workers.
+LDFLAGS  := -fopenmp -Wl,--as-needed $(filter -fsanitize=%,$(OPT_FLAGS)) \
+    $(if $(filter asan,$(VARIANT)),$(if $(findstring clang,$(CC)),,-static-libubsan))
 
 # Tests see every room; Criterion's macros and short test arithmetic do not pass -Wconversion.
 TEST_CPPFLAGS := $(CPPFLAGS) -Itests -DTEST_BUILD_DIR='"$(B)"'

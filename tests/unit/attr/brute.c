@@ -236,31 +236,31 @@ static mip_status text_scores(brute *b, const quadrature *rule, int l, int32_t j
     return status;
 }
 
-static void keep(const brute *b, int l, sample_scores *out) {
-    for (int64_t i = 0; i < out->top_k; i++) {
-        out->path[l * out->top_k + i] = b->path.best[l * out->top_k + i];
-        out->path_score[l * out->top_k + i] = b->path.best_score[l * out->top_k + i];
+static void keep(const brute *b, int l, attribution_sample *out) {
+    for (int64_t i = l * b->path.top_k; i < (l + 1) * b->path.top_k; i++) {
+        out->path[i] = b->path.best[i];
+        out->path_score[i] = b->path.best_score[i];
     }
 }
 
 mip_status brute_text(exec *x, const model *m, const attr_sample *s, const config_attribute *config,
-                      const quadrature *rule, sample_scores *out) {
+                      const quadrature *rule, attribution_sample *out) {
     brute b = {.x = x, .m = m, .s = s, .config = config, .stack = &m->text};
     const size_t mark = exec_mark(x);
     double activation[4096];
     MIP_TRY(open_run(&b));
     MIP_TRY(clean_run(&b, &out->logp_clean));
     for (int l = 0; l < m->text.n_layers; l++) {
-        layer_scores scores = {.score = out->score + l * out->ffn, .activation = activation};
+        layer_scores scores = {.score = out->score + l * m->text.ffn, .activation = activation};
         MIP_TRY(text_scores(&b, rule, l, -1, out->logp_clean, &scores));
         out->completeness[l] = (float)scores.completeness;
         out->completeness_abs[l] = (float)scores.completeness_abs;
-        for (int32_t j = 0; config->candidate == CONFIG_CANDIDATE_EXACT && j < out->ffn; j++) {
+        for (int32_t j = 0; config->candidate == CONFIG_CANDIDATE_EXACT && j < m->text.ffn; j++) {
             float all[4096];
             double ignored[4096];
             layer_scores one = {.score = all, .activation = ignored};
             MIP_TRY(text_scores(&b, rule, l, j, out->logp_clean, &one));
-            out->score[l * out->ffn + j] = all[j];
+            out->score[l * m->text.ffn + j] = all[j];
         }
         MIP_TRY(path_choose(&b.path, scores.score, activation));
         keep(&b, l, out);
@@ -280,7 +280,7 @@ static double square_sum(const brute *b, int r, int64_t j) {
 }
 
 mip_status brute_vision(exec *x, const model *m, const attr_sample *s, const config_attribute *config,
-                        const quadrature *rule, sample_scores *out) {
+                        const quadrature *rule, attribution_sample *out) {
     brute b = {.x = x, .m = m, .s = s, .config = config, .stack = &m->vision, .on_vision = true};
     const size_t mark = exec_mark(x);
     const int64_t ffn = m->vision.ffn;

@@ -8,14 +8,12 @@
 enum { FFN = 6, TOP = 2 };
 
 static void vote(path_votes *v, int32_t a, int32_t b, float score_a, float score_b) {
-    sample_scores s;
-    cr_assert_eq(sample_scores_create(1, FFN, TOP, &s), MIP_OK);
-    s.path[0] = a;
-    s.path[1] = b;
-    s.score[a] = score_a;
-    s.score[b] = score_b;
-    cr_assert_eq(path_votes_add(v, &s), MIP_OK);
-    sample_scores_destroy(&s);
+    float score[FFN] = {0};
+    int32_t chosen[TOP] = {a, b};
+    score[a] = score_a;
+    score[b] = score_b;
+    const attribution_sample s = {.score = score, .path = chosen};
+    path_votes_add(v, &s, TOP);
 }
 
 static void expect_selected(config_aggregate how, int64_t cap, int64_t n_wanted, const int32_t *wanted) {

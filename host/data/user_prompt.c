@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* host/data/user_prompt.c - see user_prompt.h.
+ *
+ * Tested  tests/cli/generate.sh */
+#include "data/user_prompt.h"
+
+#include <string.h>
+
+#include "base/status_priv.h"
+#include "data/prompt.h"
+#include "image/image.h"
+#include "image/patchify.h"
+
+static mip_status read_picture(arena *memory, const patch_settings *s, const char *path,
+                               image_patches *out) {
+    image decoded = {0};
+    patch_rows rows;
+    mip_status status = MIP_OK;
+    MIP_TRY_GOTO(image_read(path, NULL, &decoded));
+    MIP_TRY_GOTO(patchify_image(memory, s, &decoded, &rows));
+    *out = (image_patches){
+        .grid_t = rows.grid_t, .grid_h = rows.grid_h, .grid_w = rows.grid_w, .pixels = rows.pixels};
+out:
+    image_deinit(&decoded);
+    return status;
+}
+
+static mip_status read_pictures(const model *m, const user_input *input, user_prompt *out) {
+    const patch_settings settings = patch_settings_of_model(m);
+    image_patches *images = NULL;
+    if (input->n_images > 0 && m->vision.n_layers == 0) {
+        MIP_FAIL(MIP_E_UNSUPPORTED, NULL, "%s reads text only, but %d pictures were given", m->dir,
+                 input->n_images);
+    }
+    MIP_TRY(ARENA_NEW(&out->memory, input->n_images, &images));
+    for (int i = 0; i < input->n_images; i++) {
+        MIP_TRY(read_picture(&out->memory, &settings, input->image_paths[i], &images[i]));
+    }
+    out->seq.images = images;
+    out->seq.n_images = input->n_images;
+    return MIP_OK;
+}
+
+static mip_status encode_turn(const model *m, const text_front *front, const char *text,
+                              user_prompt *out) {
+    const int64_t cell = m->vision_desc.merge * m->vision_desc.merge;
+    const int n_images = out->seq.n_images;
+    chat_part *parts = NULL;
+    chat_tokens tokens = {0};
+    MIP_TRY(ARENA_NEW(&out->memory, n_images + 1, &parts));
+    for (int i = 0; i < n_images; i++) {
+        const image_patches *p = &out->seq.images[i];
+        parts[i] = (chat_part){.kind = CHAT_IMAGE,
+                               .n_image_tokens = p->grid_t * p->grid_h * p->grid_w / cell};
+    }
+    parts[n_images] = (chat_part){.kind = CHAT_TEXT, .text = text, .n_bytes = strlen(text)};
+    const chat_message message = {.role = "user", .parts = parts, .n_parts = (size_t)n_images + 1};
+    MIP_TRY(chat_encode(&out->memory, front->chat, front->tokens, &message, 1, true, &tokens));
+    out->seq.ids = tokens.ids;
+    out->seq.n = tokens.n;
+    return MIP_OK;
+}
+
+static mip_status copy_ids(const user_input *input, user_prompt *out) {
+    int32_t *ids = NULL;
+    MIP_TRY(ARENA_NEW(&out->memory, input->n_ids, &ids));
+    memcpy(ids, input->ids, (size_t)input->n_ids * sizeof *ids);
+    out->seq.ids = ids;
+    out->seq.n = input->n_ids;
+    return MIP_OK;
+}
+
+mip_status user_prompt_create(const model *m, const text_front *front, const user_input *input,
+                              user_prompt *out) {
+    mip_status status = MIP_OK;
+    *out = (user_prompt){0};
+    arena_init(&out->memory);
+    MIP_TRY_GOTO(read_pictures(m, input, out));
+    if (input->ids != NULL) {
+        MIP_TRY_GOTO(copy_ids(input, out));
+    } else {
+        MIP_TRY_GOTO(encode_turn(m, front, input->text, out));
+    }
+out:
+    if (status != MIP_OK) {
+        user_prompt_destroy(out);
+    }
+    return status;
+}
+
+void user_prompt_destroy(user_prompt *p) {
+    arena_deinit(&p->memory);
+    *p = (user_prompt){0};
+}

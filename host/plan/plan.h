@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* host/plan/plan.h - what a run will need: bytes and seconds per stage, and whether it fits.
+ *
+ * What    The numbers come from dry runs of the stages themselves, so the plan counts what will be run. Seconds are multiply-adds
+ *         over the machine's measured rate: a lower bound that small models miss by the overhead of small products.
+ * Tested  tests/unit/plan/test_plan.c */
+#ifndef MIP_PLAN_PLAN_H
+#define MIP_PLAN_PLAN_H
+
+#include "base/str.h"
+#include "ops/exec.h"
+
+enum { PLAN_MAX_STAGES = 8 };
+
+typedef struct plan_stage {
+    const char *name;  // "attribute text"
+    const char *unit;  // "samples", "steps", "questions"
+    int64_t n_units;
+    double flops;      // of the whole stage
+    size_t work_bytes; // device arena at its peak
+    size_t host_bytes; // beside the device's: pixels, caches, scores
+} plan_stage;
+
+typedef struct plan {
+    const char *device;
+    const char *weights_note; // how weights are kept, e.g. "bf16 in the files, f32 in memory"
+    size_t weights_bytes;
+    size_t available_bytes; // free memory of the device
+    bool host_shared;       // device memory is host memory: the two add up
+    double flops_per_s;     // measured
+    int n;
+    plan_stage stages[PLAN_MAX_STAGES];
+} plan;
+
+/* plan_measure_rate - flop/s of products [rows, k] x [n, k]^T on the exec, over about 0.1 s. Needs an arena with room for them:
+ * reserves it if it is empty. */
+mip_status plan_measure_rate(exec *x, int64_t rows, int64_t n, int64_t k, double *flops_per_s);
+
+/* plan_peak_bytes - weights plus the hungriest stage. */
+size_t plan_peak_bytes(const plan *p);
+
+/* plan_print - the table, appended to out. */
+mip_status plan_print(const plan *p, str *out);
+
+/* plan_check - MIP_E_NOFIT if the peak is above what is available: both numbers, the stage, and what to change. */
+mip_status plan_check(const plan *p);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* host/run/run_manifest.h - manifest.json of a run folder: what made the results, and which stages are done for which settings.
+ *
+ * What    Versions, commit, host, device, hashes of model and data, seed; per finished stage its fingerprint (see experiment.h),
+ *         seconds and peak memory of the process. Replaced atomically at the end of every stage.
+ * Tested  tests/cli/run.sh */
+#ifndef MIP_RUN_RUN_MANIFEST_H
+#define MIP_RUN_RUN_MANIFEST_H
+
+#include "run/experiment.h"
+
+typedef enum run_stage { RUN_ATTRIBUTE = 0, RUN_EDIT, RUN_EVAL, RUN_STAGES } run_stage;
+
+/* run_stage_name - "attribute", "edit", "eval". Static. */
+const char *run_stage_name(run_stage stage);
+
+typedef struct stage_mark {
+    char fingerprint[HASH_HEX_BYTES]; // "" = not finished
+    double seconds;
+    int64_t peak_bytes; // resident set of the process that finished it
+} stage_mark;
+
+typedef struct run_manifest {
+    stage_mark stages[RUN_STAGES];
+} run_manifest;
+
+/* run_manifest_read - the marks in `dir`; all empty without a manifest. MIP_E_FORMAT for a damaged one. */
+mip_status run_manifest_read(arena *a, const char *dir, run_manifest *out);
+
+/* run_manifest_finish - mark a stage as finished with these settings and write the manifest. seconds: this process's share. */
+mip_status run_manifest_finish(experiment *e, run_stage stage, const char *fingerprint, double seconds);
+
+/* run_manifest_check - whether the stage is finished with this fingerprint.
+ * MIP_E_CONFIG if it is finished with other settings: the folder belongs to another config. */
+mip_status run_manifest_check(experiment *e, run_stage stage, const char *fingerprint, bool *done);
+
+#endif

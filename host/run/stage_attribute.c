@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* host/run/stage_attribute.c - see stage_attribute.h. */
+#include "run/stage_attribute.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "attr/fisher_vision.h"
+#include "attr/neuron_select.h"
+#include "base/build_info.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/signals.h"
+#include "base/status_priv.h"
+#include "run/run_manifest.h"
+#include "store/h5_attribution.h"
+
+static const char decisive_settings[] = "seed data.forget attribute.";
+static const ig_reuse all_reuse = {.prefix = true, .clean_node = true};
+
+/* The work of one sample in one modality, as session_run_planned wants it. */
+typedef struct sample_work {
+    const model *m;
+    const config_attribute *config;
+    const quadrature *rule;
+    attr_sample sample;
+    attribution_modality modality;
+    attribution_sample *out;
+} sample_work;
+
+static mip_status run_sample(exec *x, void *user) {
+    const sample_work *w = user;
+    if (w->modality == ATTRIBUTION_VISION) {
+        return fisher_vision_sample(x, w->m, &w->sample, w->config, w->rule, all_reuse, w->out);
+    }
+    return ig_text_sample(x, w->m, &w->sample, w->config, w->rule, all_reuse, w->out);
+}
+
+/* Text samples have no vision path; everything else the config asks for. */
+static bool is_scored(const experiment *e, const record *r, attribution_modality m) {
+    const uint32_t bit = m == ATTRIBUTION_TEXT ? CONFIG_ATTRIBUTE_TEXT : CONFIG_ATTRIBUTE_VISION;
+    return (e->config.attribute.modalities & bit) != 0 && (m == ATTRIBUTION_TEXT || r->n_images > 0);
+}
+
+static const stack *stack_of(const experiment *e, attribution_modality m) {
+    return m == ATTRIBUTION_TEXT ? &e->session.model.text : &e->session.model.vision;
+}
+
+static prompt_kind labels_of(const experiment *e) {
+    return e->config.attribute.labels == CONFIG_LABELS_CHAT ? PROMPT_CHAT_LABELS : PROMPT_ANSWER_LABELS;
+}
+
+/* The settings that decide the scores, as root attributes of the file. */
+static mip_status put_attributes(experiment *e, int64_t n_forget, attribution_spec *spec) {
+    char *settings = NULL;
+    char *n_forget_text = NULL;
+    attribution_attribute *a = NULL;
+    int n = 0;
+    MIP_TRY(experiment_settings(e, decisive_settings, &settings));
+    MIP_TRY(arena_printf(&e->memory, &n_forget_text, "%lld", (long long)n_forget));
+    MIP_TRY(ARENA_NEW(&e->memory, 5, &a));
+    a[n++] = (attribution_attribute){"settings", settings};
+    a[n++] = (attribution_attribute){"model_sha", e->model_sha};
+    a[n++] = (attribution_attribute){"data_sha", e->data_sha};
+    a[n++] = (attribution_attribute){"commit", build_info_get().commit};
+    a[n++] = (attribution_attribute){"n_forget", n_forget_text}; // samples 0 .. n_forget - 1; the rest are retain samples
+    spec->attributes = a;
+    spec->n_attributes = n;
+    return MIP_OK;
+}
+
+static mip_status make_spec(experiment *e, const attribute_samples *s, const char *fingerprint, attribution_spec *spec) {
+    const int64_t n = s->n_forget + s->n_retain;
+    const char **ids = NULL;
+    int64_t *n_tokens = NULL;
+    MIP_TRY(ARENA_NEW(&e->memory, n, &ids));
+    MIP_TRY(ARENA_NEW(&e->memory, n, &n_tokens));
+    for (int64_t i = 0; i < n; i++) {
+        prompt p;
+        MIP_TRY(prompt_measure(&e->maker, s->records[i], labels_of(e), &p));
+        ids[i] = s->records[i]->id;
+        n_tokens[i] = p.seq.n;
+        prompt_destroy(&p);
+    }
+    *spec = (attribution_spec){.n_samples = n,
+                               .top_k = e->config.attribute.top_k,
+                               .keep = e->config.attribute.keep,
+                               .ids = ids,
+                               .n_tokens = n_tokens,
+                               .fingerprint = fingerprint};
+    for (int m = 0; m < ATTRIBUTION_MODALITIES; m++) {
+        const uint32_t bit = m == ATTRIBUTION_TEXT ? CONFIG_ATTRIBUTE_TEXT : CONFIG_ATTRIBUTE_VISION;
+        const stack *st = stack_of(e, (attribution_modality)m);
+        if (e->config.attribute.modalities & bit) {
+            spec->shapes[m] = (attribution_shape){.n_layers = st->n_layers, .n_neurons = st->ffn};
+        }
+    }
+    return put_attributes(e, s->n_forget, spec);
+}
+
+/* ---- scoring ------------------------------------------------------------------------------------------------- */
+
+static mip_status score_one(experiment *e, attribution_journal *j, const quadrature *rule, const record *r, int64_t i,
+                            attribution_modality m) {
+    mip_status status = MIP_OK;
+    prompt p = {0};
+    attribution_sample out = {0};
+    MIP_TRY_GOTO(prompt_create(&e->maker, r, labels_of(e), &p));
+    MIP_TRY_GOTO(attribution_sample_create(journal_spec(j), m, &out));
+    sample_work work = {.m = &e->session.model,
+                        .config = &e->config.attribute,
+                        .rule = rule,
+                        .sample = {.id = r->id, .seq = p.seq, .labels = p.labels},
+                        .modality = m,
+                        .out = &out};
+    MIP_TRY_GOTO(session_run_planned(&e->session, run_sample, &work));
+    MIP_TRY_GOTO(journal_put(j, m, i, &out));
+out:
+    attribution_sample_destroy(&out);
+    prompt_destroy(&p);
+    return status;
+}
+
+static mip_status score_all(experiment *e, attribution_journal *j, const attribute_samples *s, attribution_modality m) {
+    quadrature rule;
+    const int64_t n = s->n_forget + s->n_retain;
+    int64_t total = 0;
+    MIP_TRY(quadrature_parse(e->config.attribute.quadrature, &rule));
+    for (int64_t i = 0; i < n; i++) {
+        total += is_scored(e, s->records[i], m);
+    }
+    progress_begin(e->progress, attribution_modality_name(m), total, journal_count(j, m));
+    for (int64_t i = 0; i < n; i++) {
+        if (!is_scored(e, s->records[i], m) || journal_has(j, m, i)) {
+            continue;
+        }
+        MIP_TRY(signals_check());
+        MIP_TRY(score_one(e, j, &rule, s->records[i], i, m));
+        progress_add(e->progress, 1);
+    }
+    progress_end(e->progress);
+    return MIP_OK;
+}
+
+/* ---- selection ------------------------------------------------------------------------------------------------- */
+
+static mip_status count_votes(const attribution_journal *j, attribution_modality m, int64_t begin, int64_t end,
+                              path_votes *votes) {
+    const attribution_spec *spec = journal_spec(j);
+    attribution_sample s;
+    MIP_TRY(attribution_sample_create(spec, m, &s));
+    mip_status status = MIP_OK;
+    for (int64_t i = begin; i < end && status == MIP_OK; i++) {
+        if (journal_has(j, m, i)) {
+            status = journal_get(j, m, i, &s);
+            path_votes_add(votes, &s, spec->top_k);
+        }
+    }
+    attribution_sample_destroy(&s);
+    return status;
+}
+
+/* The edit set of one modality, in the experiment's arena. */
+static mip_status select_modality(experiment *e, const attribution_journal *j, attribution_modality m, int64_t n_forget,
+                                  attribution_union *out) {
+    mip_status status = MIP_OK;
+    const attribution_spec *spec = journal_spec(j);
+    const int n_layers = (int)spec->shapes[m].n_layers;
+    const int64_t ffn = spec->shapes[m].n_neurons;
+    const config_attribute *c = &e->config.attribute;
+    const int64_t cap = m == ATTRIBUTION_VISION && c->cap_vision > 0 ? c->cap_vision : c->cap;
+    path_votes forget = {0};
+    path_votes retain = {0};
+    int32_t *neurons = NULL;
+    int64_t *offsets = NULL;
+    MIP_TRY_GOTO(path_votes_create(n_layers, ffn, &forget));
+    MIP_TRY_GOTO(path_votes_create(n_layers, ffn, &retain));
+    MIP_TRY_GOTO(count_votes(j, m, 0, n_forget, &forget));
+    MIP_TRY_GOTO(count_votes(j, m, n_forget, spec->n_samples, &retain));
+    MIP_TRY_GOTO(ARENA_NEW(&e->memory, n_layers * ffn, &neurons));
+    MIP_TRY_GOTO(ARENA_NEW(&e->memory, n_layers + 1, &offsets));
+    for (int l = 0; l < n_layers; l++) {
+        int64_t n = 0;
+        MIP_TRY_GOTO(neuron_select(&forget, &retain, c->aggregate, cap, l, neurons + offsets[l], &n));
+        offsets[l + 1] = offsets[l] + n;
+    }
+    *out = (attribution_union){.neurons = neurons, .offsets = offsets};
+out:
+    path_votes_destroy(&forget);
+    path_votes_destroy(&retain);
+    return status;
+}
+
+/* ---- the stage --------------------------------------------------------------------------------------------------- */
+
+static mip_status score_and_write(experiment *e, const attribute_samples *s, const char *fingerprint) {
+    mip_status status = MIP_OK;
+    attribution_journal *j = NULL;
+    attribution_spec spec;
+    attribution_union unions[ATTRIBUTION_MODALITIES] = {0};
+    char *journal_dir = NULL;
+    char *h5 = NULL;
+    MIP_TRY(experiment_path(e, "attribution.journal", &journal_dir));
+    MIP_TRY(experiment_path(e, "attribution.h5", &h5));
+    MIP_TRY(make_spec(e, s, fingerprint, &spec));
+    MIP_TRY_GOTO(journal_open(journal_dir, &spec, &j));
+    for (int m = 0; m < ATTRIBUTION_MODALITIES; m++) {
+        if (spec.shapes[m].n_layers > 0) {
+            MIP_TRY_GOTO(score_all(e, j, s, (attribution_modality)m));
+            MIP_TRY_GOTO(select_modality(e, j, (attribution_modality)m, s->n_forget, &unions[m]));
+        }
+    }
+    MIP_TRY_GOTO(h5_attribution_write(h5, j, unions));
+out:
+    journal_close(j);
+    if (status == MIP_OK) {
+        status = journal_remove(journal_dir);
+    }
+    return status;
+}
+
+/* attribute.from: another run's result, if it was made with these settings. */
+static mip_status check_source(experiment *e, const char *fingerprint) {
+    char *path = NULL;
+    char *hint = NULL;
+    h5_attribution *f = NULL;
+    MIP_TRY(attribution_path(e, &path));
+    MIP_TRY(arena_printf(&e->memory, &hint, "run it first, with the same attribute.* settings: mip attribute CONFIG --set output=%s",
+                         e->config.attribute.from));
+    if (!fs_exists(path)) {
+        MIP_FAIL(MIP_E_CONFIG, hint, "attribute.from: %s does not exist", path);
+    }
+    MIP_TRY(h5_attribution_open(path, &f));
+    const bool same = strcmp(h5_attribution_spec(f)->fingerprint, fingerprint) == 0;
+    h5_attribution_close(f);
+    if (!same) {
+        MIP_FAIL(MIP_E_CONFIG, hint, "attribute.from: %s was made with other settings, model or data", path);
+    }
+    return MIP_OK;
+}
+
+mip_status stage_attribute(experiment *e, attribute_report *out) {
+    const double begin = clock_monotonic_s();
+    char fingerprint[HASH_HEX_BYTES];
+    attribute_samples samples;
+    *out = (attribute_report){0};
+    MIP_TRY(experiment_fingerprint(e, decisive_settings, fingerprint));
+    MIP_TRY(attribute_samples_select(e, &samples));
+    out->n_forget = samples.n_forget;
+    out->n_retain = samples.n_retain;
+    if (e->config.attribute.from[0] != '\0') {
+        out->was_done = true;
+        return check_source(e, fingerprint);
+    }
+    MIP_TRY(run_manifest_check(e, RUN_ATTRIBUTE, fingerprint, &out->was_done));
+    if (out->was_done) {
+        return MIP_OK;
+    }
+    MIP_TRY(score_and_write(e, &samples, fingerprint));
+    out->seconds = clock_monotonic_s() - begin;
+    return run_manifest_finish(e, RUN_ATTRIBUTE, fingerprint, out->seconds);
+}
+
+mip_status attribution_path(experiment *e, char **out) {
+    if (e->config.attribute.from[0] != '\0') {
+        return fs_join(&e->memory, e->config.attribute.from, "attribution.h5", out);
+    }
+    return experiment_path(e, "attribution.h5", out);
+}
+
+mip_status attribution_edit_set(experiment *e, edit_set *out) {
+    mip_status status = MIP_OK;
+    char *path = NULL;
+    h5_attribution *f = NULL;
+    MIP_TRY(edit_set_create(&e->session.model, out));
+    MIP_TRY_GOTO(attribution_path(e, &path));
+    if (!fs_exists(path)) {
+        MIP_FAIL_GOTO(MIP_E_CONFIG, "run: mip attribute CONFIG", "%s does not exist: the edit needs located neurons", path);
+    }
+    MIP_TRY_GOTO(h5_attribution_open(path, &f));
+    for (int m = 0; m < ATTRIBUTION_MODALITIES; m++) {
+        const attribution_union u = h5_attribution_union(f, (attribution_modality)m);
+        const int64_t n_layers = h5_attribution_spec(f)->shapes[m].n_layers;
+        for (int64_t l = 0; u.offsets != NULL && l < n_layers; l++) {
+            MIP_TRY_GOTO(edit_set_assign(out, m == ATTRIBUTION_TEXT ? EDIT_TEXT : EDIT_VISION, (int)l,
+                                         u.offsets[l + 1] - u.offsets[l], u.neurons + u.offsets[l]));
+        }
+    }
+out:
+    h5_attribution_close(f);
+    if (status != MIP_OK) {
+        edit_set_destroy(out);
+    }
+    return status;
+}
+
+/* ---- plan ---------------------------------------------------------------------------------------------------------- */
+
+static mip_status plan_one(experiment *e, const quadrature *rule, const record *r, attribution_modality m,
+                           attribution_sample *scratch, session_need *need) {
+    mip_status status = MIP_OK;
+    prompt p = {0};
+    session_need one;
+    MIP_TRY_GOTO(prompt_create(&e->maker, r, labels_of(e), &p));
+    sample_work work = {.m = &e->session.model,
+                        .config = &e->config.attribute,
+                        .rule = rule,
+                        .sample = {.id = r->id, .seq = p.seq, .labels = p.labels},
+                        .modality = m,
+                        .out = scratch};
+    MIP_TRY_GOTO(session_plan(&e->session, run_sample, &work, &one));
+    need->counts.flops += one.counts.flops;
+    need->counts.gemm_macs += one.counts.gemm_macs;
+    need->arena_bytes = one.arena_bytes > need->arena_bytes ? one.arena_bytes : need->arena_bytes;
+out:
+    prompt_destroy(&p);
+    return status;
+}
+
+mip_status attribute_plan(experiment *e, session_need needs[ATTRIBUTION_MODALITIES],
+                          int64_t n_samples[ATTRIBUTION_MODALITIES]) {
+    attribute_samples s;
+    quadrature rule;
+    MIP_TRY(attribute_samples_select(e, &s));
+    MIP_TRY(quadrature_parse(e->config.attribute.quadrature, &rule));
+    for (int m = 0; m < ATTRIBUTION_MODALITIES; m++) {
+        const stack *st = stack_of(e, (attribution_modality)m);
+        attribution_spec spec = {.n_samples = 1, .top_k = e->config.attribute.top_k};
+        attribution_sample scratch;
+        mip_status status = MIP_OK;
+        spec.shapes[m] = (attribution_shape){.n_layers = st->n_layers, .n_neurons = st->ffn};
+        needs[m] = (session_need){0};
+        n_samples[m] = 0;
+        MIP_TRY(attribution_sample_create(&spec, (attribution_modality)m, &scratch));
+        for (int64_t i = 0; i < s.n_forget + s.n_retain && status == MIP_OK; i++) {
+            if (is_scored(e, s.records[i], (attribution_modality)m)) {
+                status = plan_one(e, &rule, s.records[i], (attribution_modality)m, &scratch, &needs[m]);
+                n_samples[m]++;
+            }
+        }
+        attribution_sample_destroy(&scratch);
+        MIP_TRY(status);
+    }
+    return MIP_OK;
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* host/run/stage_edit.c - see stage_edit.h. */
+#include "run/stage_edit.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/signals.h"
+#include "base/status_priv.h"
+#include "run/run_manifest.h"
+#include "run/run_samples.h"
+#include "run/stage_attribute.h"
+#include "unlearn/edit_changes.h"
+#include "unlearn/edit_params.h"
+#include "unlearn/edit_pass.h"
+#include "unlearn/rmisu.h"
+#include "unlearn/rmisu_draw.h"
+
+enum { SAVE_EVERY_STEPS = 50 };
+static const char decisive_settings[] = "seed data.forget attribute. edit.";
+
+/* The rows of one side with their prompts, kept for the whole edit. */
+typedef struct edit_samples {
+    int64_t n;
+    prompt *prompts;
+    train_sample *samples;
+} edit_samples;
+
+static void edit_samples_destroy(edit_samples *s) {
+    for (int64_t i = 0; i < s->n && s->prompts != NULL; i++) {
+        prompt_destroy(&s->prompts[i]);
+    }
+    free(s->prompts);
+    free(s->samples);
+}
+
+static mip_status edit_samples_create(experiment *e, bool forget, edit_samples *out) {
+    record_list rows;
+    MIP_TRY(edit_samples_select(e, forget, &rows));
+    *out = (edit_samples){.n = rows.n,
+                          .prompts = calloc((size_t)rows.n, sizeof *out->prompts),
+                          .samples = calloc((size_t)rows.n, sizeof *out->samples)};
+    if (out->prompts == NULL || out->samples == NULL) {
+        MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate %" PRId64 " prompts", rows.n);
+    }
+    for (int64_t i = 0; i < rows.n; i++) {
+        prompt *p = &out->prompts[i];
+        MIP_TRY(prompt_create(&e->maker, rows.items[i], PROMPT_ANSWER_LABELS, p));
+        out->samples[i] = (train_sample){.id = rows.items[i]->id, .seq = p->seq, .labels = p->labels};
+    }
+    return MIP_OK;
+}
+
+static mip_status choose_neurons(experiment *e, edit_set *out) {
+    const config_edit *c = &e->config.edit;
+    edit_set located;
+    if (c->neurons == CONFIG_NEURONS_ALL) {
+        return edit_set_all(&e->session.model, e->config.attribute.modalities, out);
+    }
+    MIP_TRY(attribution_edit_set(e, &located));
+    if (c->neurons == CONFIG_NEURONS_PATH) {
+        *out = located;
+        return MIP_OK;
+    }
+    const mip_status status = edit_set_random(&located, (uint64_t)c->random_seed, out);
+    edit_set_destroy(&located);
+    return status;
+}
+
+static mip_status after_step(void *user, const rmisu_step *step) {
+    experiment *e = user;
+    if (step->done == 0 || e->progress == NULL || !e->progress->active) {
+        progress_begin(e->progress, "edit", step->n_steps, step->done);
+    } else {
+        progress_add(e->progress, 1);
+    }
+    return signals_check();
+}
+
+/* edit.h5 and model/: the changed rows, and a checkpoint that has them. */
+static mip_status store_result(experiment *e, const edit_set *set) {
+    char *h5 = NULL;
+    char *model_dir = NULL;
+    char *settings = NULL;
+    edit_record changes = {0};
+    MIP_TRY(experiment_path(e, "edit.h5", &h5));
+    MIP_TRY(experiment_path(e, "model", &model_dir));
+    MIP_TRY(experiment_settings(e, decisive_settings, &settings));
+    MIP_TRY(edit_changes(&e->session.x, &e->session.model, set, &e->config.edit, &e->memory, &changes));
+    const edit_text attributes[] = {{"settings", settings}, {"model_sha", e->model_sha}};
+    changes.attributes = attributes;
+    changes.n_attributes = 2;
+    MIP_TRY(h5_edit_write(h5, &changes));
+    return edit_write_model(&changes, e->config.model.path, model_dir);
+}
+
+static mip_status run_edit(experiment *e, edit_report *out) {
+    mip_status status = MIP_OK;
+    char *state_path = NULL;
+    edit_set set = {0};
+    edit_samples forget = {0};
+    edit_samples retain = {0};
+    rmisu_result result;
+    MIP_TRY(experiment_path(e, "edit.state", &state_path));
+    MIP_TRY(choose_neurons(e, &set));
+    out->n_text = edit_set_count(&set, EDIT_TEXT);
+    out->n_vision = edit_set_count(&set, EDIT_VISION);
+    MIP_TRY_GOTO(edit_samples_create(e, true, &forget));
+    MIP_TRY_GOTO(edit_samples_create(e, false, &retain));
+    const rmisu_data data = {
+        .forget = forget.samples, .n_forget = forget.n, .retain = retain.samples, .n_retain = retain.n};
+    const rmisu_options options = {.config = &e->config.edit,
+                                   .seed = (uint64_t)e->config.seed,
+                                   .state_path = state_path,
+                                   .save_every = SAVE_EVERY_STEPS,
+                                   .after_step = after_step,
+                                   .user = e};
+    MIP_TRY_GOTO(rmisu_run(&e->session.x, &e->session.model, &set, &data, &options, &result));
+    progress_end(e->progress);
+    out->n_steps = result.n_steps;
+    out->forget_first = result.first.forget;
+    out->forget_last = result.last.forget;
+    out->retain_last = result.last.retain;
+    MIP_TRY_GOTO(store_result(e, &set));
+    MIP_TRY_GOTO(fs_remove_file(state_path));
+out:
+    progress_end(e->progress);
+    edit_samples_destroy(&forget);
+    edit_samples_destroy(&retain);
+    edit_set_destroy(&set);
+    return status;
+}
+
+/* The edit changes the model in memory; later stages want the checkpoint's. */
+static mip_status reload_model(experiment *e) {
+    session_close(&e->session);
+    return session_open(&e->session, e->config.device.backend, e->config.model.path);
+}
+
+mip_status stage_edit(experiment *e, edit_report *out) {
+    const double begin = clock_monotonic_s();
+    char fingerprint[HASH_HEX_BYTES];
+    *out = (edit_report){.forget_first = NAN, .forget_last = NAN, .retain_last = NAN};
+    if (e->config.edit.method == CONFIG_METHOD_NONE) {
+        return MIP_OK;
+    }
+    MIP_TRY(experiment_fingerprint(e, decisive_settings, fingerprint));
+    MIP_TRY(run_manifest_check(e, RUN_EDIT, fingerprint, &out->was_done));
+    if (out->was_done) {
+        return MIP_OK;
+    }
+    MIP_TRY(run_edit(e, out));
+    MIP_TRY(reload_model(e));
+    out->seconds = clock_monotonic_s() - begin;
+    return run_manifest_finish(e, RUN_EDIT, fingerprint, out->seconds);
+}
+
+/* ---- plan ------------------------------------------------------------------------------------------------------ */
+
+/* Located neurons if there are any yet, else as many as the settings allow. */
+static mip_status planned_neurons(experiment *e, edit_set *out) {
+    const config_attribute *c = &e->config.attribute;
+    char *h5 = NULL;
+    MIP_TRY(attribution_path(e, &h5));
+    if (c->cap == 0 || fs_exists(h5)) {
+        return fs_exists(h5) ? choose_neurons(e, out) : edit_set_all(&e->session.model, c->modalities, out);
+    }
+    MIP_TRY(edit_set_create(&e->session.model, out));
+    for (int k = 0; k < EDIT_MODALITIES; k++) {
+        const edit_stack *s = &out->stacks[k];
+        const int64_t cap = k == EDIT_VISION && c->cap_vision > 0 ? c->cap_vision : c->cap;
+        const int64_t n = cap < s->ffn ? cap : s->ffn;
+        int32_t *first = NULL;
+        MIP_TRY(ARENA_NEW(&e->memory, n + 1, &first));
+        for (int32_t j = 0; j < n; j++) {
+            first[j] = j;
+        }
+        for (int l = 0; l < s->n_layers; l++) {
+            MIP_TRY(edit_set_assign(out, (edit_modality)k, l, n, first));
+        }
+    }
+    return MIP_OK;
+}
+
+static mip_status longest_row(experiment *e, bool forget, prompt *out) {
+    record_list rows;
+    const record *longest = NULL;
+    int64_t most = -1;
+    MIP_TRY(edit_samples_select(e, forget, &rows));
+    for (int64_t i = 0; i < rows.n; i++) {
+        prompt p;
+        MIP_TRY(prompt_measure(&e->maker, rows.items[i], PROMPT_ANSWER_LABELS, &p));
+        const int64_t cost = p.seq.n + (rows.items[i]->n_images > 0 ? INT64_C(1) << 32 : 0); // pictures cost most
+        prompt_destroy(&p);
+        if (cost > most) {
+            most = cost;
+            longest = rows.items[i];
+        }
+    }
+    return prompt_create(&e->maker, longest, PROMPT_ANSWER_LABELS, out);
+}
+
+/* One step on a batch of equal rows: forward and back. */
+static mip_status plan_step(experiment *e, exec *x, const edit_params *params, const prompt *row) {
+    mip_status status = MIP_OK;
+    const model *m = &e->session.model;
+    const int64_t n = e->config.edit.batch;
+    edit_pass pass = {0};
+    float *dh = NULL;
+    sequence *same = NULL;
+    MIP_TRY(ARENA_NEW(&e->memory, n, &same));
+    for (int64_t i = 0; i < n; i++) {
+        same[i] = row->seq;
+    }
+    const size_t mark = exec_mark(x);
+    MIP_TRY_GOTO(edit_pass_fwd(x, m, (int)e->config.edit.layer, n, same, NULL, params, &pass));
+    MIP_TRY_GOTO(EXEC_NEW(x, pass.text.layout.n_rows * m->text.width, &dh));
+    MIP_TRY_GOTO(edit_pass_vjp(&pass, params, dh));
+    exec_release(x, mark);
+out:
+    edit_pass_destroy(&pass);
+    return status;
+}
+
+mip_status edit_plan(experiment *e, plan_stage *out) {
+    mip_status status = MIP_OK;
+    edit_set set = {0};
+    edit_rows rows = {0};
+    edit_params params = {0};
+    prompt row = {0};
+    exec x;
+    record_list retain;
+    *out = (plan_stage){.name = "edit", .unit = "steps"};
+    if (e->config.edit.method == CONFIG_METHOD_NONE) {
+        return MIP_OK;
+    }
+    MIP_TRY(exec_init(&x, e->session.backend, 0, true));
+    MIP_TRY_GOTO(planned_neurons(e, &set));
+    MIP_TRY_GOTO(edit_rows_create(&e->session.model, &set, e->config.edit.layer, &rows));
+    MIP_TRY_GOTO(edit_params_create(&x, &e->session.model, &rows, &params));
+    MIP_TRY_GOTO(longest_row(e, true, &row));
+    MIP_TRY_GOTO(plan_step(e, &x, &params, &row));
+    MIP_TRY_GOTO(edit_samples_select(e, false, &retain));
+    out->n_units = rmisu_steps(&e->config.edit, retain.n);
+    out->flops = 2 * x.counts.flops * (double)out->n_units; // a forget and a retain batch per step
+    out->work_bytes = x.arena.peak_bytes + 2 * params.memory.peak_bytes; // moments beside parameters and gradients
+out:
+    prompt_destroy(&row);
+    edit_params_destroy(&params);
+    edit_rows_destroy(&rows);
+    edit_set_destroy(&set);
+    exec_deinit(&x);
+    return status;
+}

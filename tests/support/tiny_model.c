@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tests/support/tiny_model.c - see tiny_model.h. */
+#include "support/tiny_model.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include "cpu/cpu_backend.h"
+
+void tiny_model_open(tiny_model *t, const char *backend, const char *folder, size_t arena_bytes) {
+    char dir[256];
+    const mip_backend *b = strcmp(backend, "ref") == 0 ? ref_backend_get() : cpu_backend_get();
+    snprintf(dir, sizeof dir, "tests/golden/qwen25vl_tiny/%s", folder);
+    cr_assert_eq(exec_init(&t->x, b, 0, arena_bytes == 0), MIP_OK, "%s", mip_error_last()->what);
+    cr_assert_eq(device_arena_reserve(&t->x.arena, arena_bytes), MIP_OK);
+    cr_assert_eq(model_load(&t->x, dir, &t->m), MIP_OK, "%s", mip_error_last()->what);
+}
+
+void tiny_model_close(tiny_model *t) {
+    model_destroy(&t->m);
+    exec_deinit(&t->x);
+}

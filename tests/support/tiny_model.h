@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tests/support/tiny_model.h - the tiny model of tests/golden loaded on a backend, ready to run. */
+#ifndef MIP_TESTS_TINY_MODEL_H
+#define MIP_TESTS_TINY_MODEL_H
+
+#include "model/model.h"
+
+typedef struct tiny_model {
+    exec x;
+    model m;
+} tiny_model;
+
+/* tiny_model_open - tests/golden/qwen25vl_tiny/<folder> on backend "ref" or "cpu", with arena_bytes to work in (0: dry). */
+void tiny_model_open(tiny_model *t, const char *backend, const char *folder, size_t arena_bytes);
+void tiny_model_close(tiny_model *t);
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tests/unit/model/test_family.c - config.json -> numbers: where a setting is read, and what is refused by name. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include "model/config_field.h"
+#include "model/family.h"
+
+#define OK(expr) cr_assert_eq((expr), MIP_OK, "%s", mip_error_last()->what)
+
+/* A small valid flat config.json, with `top` put at the beginning of the object and `vision` of its vision_config: the scan
+ * refuses duplicate keys, so both only add or the base leaves the key out. */
+static const char *const base =
+    "{%s \"model_type\": \"qwen2_5_vl\", \"num_hidden_layers\": 2, \"intermediate_size\": 88, "
+    "\"vocab_size\": 400,"
+    " \"image_token_id\": 390, \"vision_start_token_id\": 391, \"vision_end_token_id\": 392,"
+    " \"rope_scaling\": {\"type\": \"%s\", \"mrope_section\": [2, 3, 3]},"
+    " \"vision_config\": {%s \"depth\": 2, \"hidden_size\": 32, \"num_heads\": 2, "
+    "\"intermediate_size\": 44,"
+    " \"out_hidden_size\": 64}}";
+
+static const char *const widths =
+    "\"hidden_size\": 64, \"num_attention_heads\": 4, \"num_key_value_heads\": 2,";
+static const char *const full_1 = "\"fullatt_block_indexes\": [1],";
+
+static mip_status describe(const char *top, const char *rope_type, const char *vision, model *m) {
+    char text[4096];
+    json_doc doc = {0};
+    const family *f = NULL;
+    const int n = snprintf(text, sizeof text, base, top, rope_type, vision);
+    *m = (model){0};
+    OK(json_doc_parse("config.json", text, (size_t)n, NULL, &doc));
+    mip_status status = family_find(&doc, &f);
+    if (status == MIP_OK) {
+        status = f->describe(&doc, m);
+    }
+    json_doc_deinit(&doc);
+    return status;
+}
+
+static void forget(model *m) {
+    free(m->text.blocks);
+    free(m->vision.blocks);
+}
+
+static void refused(mip_status expected, const char *top, const char *rope_type, const char *vision,
+                    const char *field) {
+    model m;
+    cr_expect_eq(describe(top, rope_type, vision, &m), expected, "%s", field);
+    cr_expect_not_null(strstr(mip_error_last()->what, field), "\"%s\" does not name %s",
+                       mip_error_last()->what, field);
+    forget(&m);
+}
+
+Test(family, a_flat_config_with_defaults) {
+    model m;
+    OK(describe(widths, "mrope", full_1, &m));
+    cr_assert_str_eq(m.family, "qwen2_5_vl");
+    cr_assert_eq(m.text.n_layers, 2);
+    cr_assert_eq(m.text.width, 64);
+    cr_assert_eq(m.text.blocks[1].head_dim, 16);
+    cr_assert_eq(m.text.blocks[1].qkv.out, 128);
+    cr_assert_eq(m.text.blocks[1].ffn_in.out, 176);
+    cr_assert_float_eq(m.text.blocks[0].norm_eps, 1e-5,
+                       1e-12); // the class default, not the published 1e-6
+    cr_assert_float_eq(m.rope_theta, 1e6, 0);
+    cr_assert_eq(m.mrope_section[2], 3);
+    cr_assert_not(m.tied);
+    cr_assert_eq(m.vision_desc.window_cells, 4);
+    cr_assert_eq(m.vision_desc.patch_dim, 1176);
+    cr_assert_eq(m.vision.blocks[0].segment_list, 0);
+    cr_assert_eq(m.vision.blocks[1].segment_list, 1);
+    cr_assert_eq(m.merger.in.in, 128);
+    forget(&m);
+}
+
+Test(family, text_config_beats_the_top_level) {
+    model m;
+    char top[512];
+    snprintf(top, sizeof top,
+             "%s \"rms_norm_eps\": 1e-3, \"text_config\": {\"rms_norm_eps\": 1e-6, "
+             "\"hidden_size\": null,"
+             "\"num_hidden_layers\": 3, \"tie_word_embeddings\": true},",
+             widths);
+    OK(describe(top, "default", full_1, &m));
+    cr_assert_eq(m.text.n_layers, 3);
+    cr_assert_eq(m.text.width, 64); // null counts as absent
+    cr_assert_float_eq(m.text.blocks[0].norm_eps, 1e-6, 1e-12);
+    cr_assert(m.tied);
+    forget(&m);
+}
+
+Test(family, rope_parameters_beat_the_older_keys) {
+    model m;
+    char top[512];
+    snprintf(top, sizeof top,
+             "%s \"rope_theta\": 5.0, \"rope_parameters\": {\"rope_theta\": 7.0, \"rope_type\": "
+             "\"default\","
+             "\"mrope_section\": [4, 2, 2]},",
+             widths);
+    OK(describe(top, "default", full_1, &m));
+    cr_assert_float_eq(m.rope_theta, 7.0, 0);
+    cr_assert_eq(m.mrope_section[0], 4);
+    forget(&m);
+}
+
+Test(family, settings_this_build_does_not_do_are_refused_by_name) {
+    char top[512];
+    refused(MIP_E_UNSUPPORTED, widths, "yarn", full_1, "rope_scaling.type");
+    snprintf(top, sizeof top, "%s \"use_sliding_window\": true,", widths);
+    refused(MIP_E_UNSUPPORTED, top, "mrope", full_1, "use_sliding_window");
+    snprintf(top, sizeof top, "%s \"hidden_act\": \"relu\",", widths);
+    refused(MIP_E_UNSUPPORTED, top, "mrope", full_1, "hidden_act");
+    snprintf(top, sizeof top, "%s \"layer_types\": [\"full_attention\", \"sliding_attention\"],",
+             widths);
+    refused(MIP_E_UNSUPPORTED, top, "mrope", full_1, "layer_types[1]");
+    refused(MIP_E_UNSUPPORTED, widths, "mrope",
+            "\"fullatt_block_indexes\": [1], \"hidden_act\": \"tanh\",",
+            "vision_config.hidden_act");
+}
+
+Test(family, values_that_cannot_be_are_refused_by_name) {
+    char top[512];
+    refused(MIP_E_FORMAT,
+            "\"hidden_size\": 64, \"num_attention_heads\": 5, \"num_key_value_heads\": 5,", "mrope",
+            full_1, "5 heads");
+    refused(MIP_E_FORMAT,
+            "\"hidden_size\": 64, \"num_attention_heads\": 4, \"num_key_value_heads\": 3,", "mrope",
+            full_1, "3 key heads");
+    refused(MIP_E_FORMAT,
+            "\"hidden_size\": 32, \"num_attention_heads\": 4, \"num_key_value_heads\": 2,", "mrope",
+            full_1, "mrope_section");
+    refused(MIP_E_FORMAT,
+            "\"hidden_size\": 9999999, \"num_attention_heads\": 4, \"num_key_value_heads\": 2,",
+            "mrope", full_1, "hidden_size");
+    refused(MIP_E_FORMAT, widths, "mrope", "\"fullatt_block_indexes\": [2],",
+            "fullatt_block_indexes");
+    refused(MIP_E_FORMAT, widths, "mrope", "",
+            "fullatt_block_indexes"); // the default list is for 32 layers
+    refused(MIP_E_FORMAT, widths, "mrope", "\"fullatt_block_indexes\": [1], \"window_size\": 100,",
+            "window_size");
+    refused(MIP_E_FORMAT, widths, "mrope", "\"fullatt_block_indexes\": [1], \"in_chans\": 4,",
+            "in_chans");
+    snprintf(top, sizeof top, "%s \"rope_theta\": 1.0,", widths);
+    refused(MIP_E_FORMAT, top, "mrope", full_1, "rope_theta");
+    snprintf(top, sizeof top, "%s \"rms_norm_eps\": 0,", widths);
+    refused(MIP_E_FORMAT, top, "mrope", full_1, "rms_norm_eps");
+    snprintf(top, sizeof top, "%s \"head_dim\": 32,", widths);
+    refused(MIP_E_FORMAT, top, "mrope", full_1, "head_dim");
+}
+
+Test(family, an_unknown_model_type_is_named) {
+    static const char text[] = "{\"model_type\": \"some_vlm\", \"architectures\": [\"SomeVlm\"]}";
+    json_doc doc = {0};
+    const family *f = NULL;
+    OK(json_doc_parse("config.json", text, sizeof text - 1, NULL, &doc));
+    cr_assert_eq(family_find(&doc, &f), MIP_E_UNSUPPORTED);
+    cr_assert_not_null(strstr(mip_error_last()->what, "some_vlm"));
+    cr_assert_not_null(strstr(mip_error_last()->hint, "qwen2_5_vl"));
+    json_doc_deinit(&doc);
+}
+
+Test(family, the_architecture_decides_where_the_type_is_missing) {
+    static const char text[] = "{\"architectures\": [\"Qwen2_5_VLForConditionalGeneration\"]}";
+    json_doc doc = {0};
+    const family *f = NULL;
+    OK(json_doc_parse("config.json", text, sizeof text - 1, NULL, &doc));
+    OK(family_find(&doc, &f));
+    cr_assert_eq(f, &family_qwen2_5_vl);
+    json_doc_deinit(&doc);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Each hostile file is the small good one below with one place changed. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "text/tokenizer.h"
+
+static const char good[] =
+    "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,"
+    "\"added_tokens\":[{\"id\":5,\"content\":\"<x>\",\"single_word\":false,\"lstrip\":false,"
+    "\"rstrip\":false,\"normalized\":false,\"special\":true}],"
+    "\"normalizer\":{\"type\":\"NFC\"},"
+    "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":["
+    "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\s+\"},\"behavior\":\"Isolated\",\"invert\":"
+    "false},"
+    "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":false,\"use_regex\":false}"
+    "]},"
+    "\"post_processor\":null,\"decoder\":{\"type\":\"ByteLevel\"},"
+    "\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":null,\"continuing_subword_prefix\":"
+    "\"\","
+    "\"end_of_word_suffix\":null,\"fuse_unk\":false,\"byte_fallback\":false,\"ignore_merges\":"
+    "false,"
+    "\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"aba\":3},\"merges\":[\"a b\",[\"ab\",\"a\"]]}}";
+
+static mip_status create(const char *json, tokenizer **out) {
+    return tokenizer_create_from_json(json, strlen(json), "t.json", out);
+}
+
+/* `good` with the first `from` replaced; must then fail with the code and these words. */
+static void assert_refused(const char *from, const char *to, mip_status code, const char *words) {
+    const char *place = strstr(good, from);
+    cr_assert_not_null(place, "%s", from);
+    str json;
+    str_init(&json);
+    str_append_n(&json, good, (size_t)(place - good));
+    str_append(&json, to);
+    str_append(&json, place + strlen(from));
+    tokenizer *t = NULL;
+    cr_assert_eq(create(json.text, &t), code, "%s -> %s: %s", from, to, mip_error_last()->what);
+    cr_assert_not_null(strstr(mip_error_last()->what, words), "%s", mip_error_last()->what);
+    cr_assert_not_null(strstr(mip_error_last()->what, "t.json"));
+    cr_assert_null(t);
+    str_deinit(&json);
+}
+
+Test(tokenizer_json, the_small_file_works) {
+    tokenizer *t;
+    cr_assert_eq(create(good, &t), MIP_OK, "%s", mip_error_last()->what);
+    token_list got;
+    token_list_init(&got);
+    cr_assert_eq(tokenizer_encode(t, "abab aba<x>b", 12, &got), MIP_OK);
+    const int32_t expected[] = {2, 2, 3, 5, 1}; // the space has no token
+    cr_assert_eq(got.n, 5);
+    cr_assert_arr_eq(got.ids, expected, sizeof expected);
+    token_list_deinit(&got);
+    tokenizer_destroy(t);
+}
+
+Test(tokenizer_json, bad_ids_are_refused) {
+    assert_refused("\"ab\":2", "\"ab\":-2", MIP_E_FORMAT, "\"ab\"");
+    assert_refused("\"ab\":2", "\"ab\":2.5", MIP_E_FORMAT, "\"ab\"");
+    assert_refused("\"ab\":2", "\"ab\":1e300", MIP_E_FORMAT, "\"ab\"");
+    assert_refused("\"ab\":2", "\"ab\":4194304", MIP_E_FORMAT, "\"ab\"");
+    assert_refused("\"ab\":2", "\"ab\":\"2\"", MIP_E_FORMAT, "\"ab\"");
+    assert_refused("\"ab\":2", "\"ab\":1", MIP_E_FORMAT, "twice");
+    assert_refused("\"ab\":2", "\"ab\":2,\"ab\":4", MIP_E_FORMAT, "twice");
+    assert_refused("\"id\":5", "\"id\":2", MIP_E_FORMAT, "another in model.vocab");
+    assert_refused("\"content\":\"<x>\"", "\"content\":\"ab\"", MIP_E_FORMAT,
+                   "another in model.vocab");
+    assert_refused("\"content\":\"<x>\"", "\"content\":\"\"", MIP_E_FORMAT, "empty");
+}
+
+Test(tokenizer_json, an_added_token_may_repeat_a_model_token_but_not_another_added_token) {
+    const char *added =
+        "{\"id\":5,\"content\":\"<x>\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,"
+        "\"normalized\":false,\"special\":true},";
+    str twice;
+    str_init(&twice);
+    str_append(&twice, "\"added_tokens\":[");
+    str_append(&twice, added);
+    assert_refused("\"added_tokens\":[", twice.text, MIP_E_FORMAT, "twice");
+    str_deinit(&twice);
+}
+
+Test(tokenizer_json, bad_merges_are_refused) {
+    assert_refused("\"a b\"", "\"a c\"", MIP_E_FORMAT, "model.merges[0]");
+    assert_refused("\"a b\"", "\"b a\"", MIP_E_FORMAT, "model.merges[0]");
+    assert_refused("\"a b\"", "\"ab\"", MIP_E_FORMAT, "model.merges[0]");
+    assert_refused("\"a b\"", "\"a b \"", MIP_E_FORMAT, "model.merges[0]");
+    assert_refused("\"a b\"", "\" ab\"", MIP_E_FORMAT, "model.merges[0]");
+    assert_refused("[\"ab\",\"a\"]", "[\"ab\"]", MIP_E_FORMAT, "model.merges[1]");
+    assert_refused("[\"ab\",\"a\"]", "[\"ab\",3]", MIP_E_FORMAT, "model.merges[1]");
+}
+
+Test(tokenizer_json, settings_we_do_not_have_are_refused_by_name) {
+    assert_refused("{\"type\":\"NFC\"}", "{\"type\":\"NFD\"}", MIP_E_UNSUPPORTED,
+                   "normalizer.type");
+    assert_refused("\"dropout\":null", "\"dropout\":0.1", MIP_E_UNSUPPORTED, "model.dropout");
+    assert_refused("\"byte_fallback\":false", "\"byte_fallback\":true", MIP_E_UNSUPPORTED,
+                   "model.byte_fallback");
+    assert_refused("\"ignore_merges\":false", "\"ignore_merges\":true", MIP_E_UNSUPPORTED,
+                   "model.ignore_merges");
+    assert_refused("\"type\":\"BPE\"", "\"type\":\"Unigram\"", MIP_E_UNSUPPORTED, "model.type");
+    assert_refused("\"add_prefix_space\":false", "\"add_prefix_space\":true", MIP_E_UNSUPPORTED,
+                   "add_prefix_space");
+    assert_refused("\"use_regex\":false", "\"use_regex\":true", MIP_E_UNSUPPORTED, "use_regex");
+    assert_refused("\"Isolated\"", "\"Removed\"", MIP_E_UNSUPPORTED, "behavior");
+    assert_refused("\"invert\":false", "\"invert\":true", MIP_E_UNSUPPORTED, "invert");
+    assert_refused("{\"Regex\":", "{\"String\":", MIP_E_UNSUPPORTED, "String");
+    assert_refused("\"post_processor\":null",
+                   "\"post_processor\":{\"type\":\"TemplateProcessing\"}", MIP_E_UNSUPPORTED,
+                   "post_processor.type");
+    assert_refused("\"decoder\":{\"type\":\"ByteLevel\"}", "\"decoder\":{\"type\":\"Fuse\"}",
+                   MIP_E_UNSUPPORTED, "decoder.type");
+    assert_refused("\"truncation\":null", "\"truncation\":{}", MIP_E_UNSUPPORTED, "truncation");
+    assert_refused("\"fuse_unk\":false", "\"fuse_unk\":false,\"new\":1", MIP_E_UNSUPPORTED,
+                   "\"new\"");
+}
+
+Test(tokenizer_json, broken_files_are_refused) {
+    assert_refused("{\"version\"", "[\"version\"", MIP_E_FORMAT, "not JSON");
+    assert_refused("\"merges\":[", "\"merges\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", MIP_E_FORMAT,
+                   "nested");
+    assert_refused("\"b\":1", "\"b\\u0000\":1", MIP_E_FORMAT, "NUL");
+    assert_refused("\"b\":1", "\"b\xff\":1", MIP_E_FORMAT, "UTF-8");
+    assert_refused("\"dropout\":null", "\"dropout\":null,\"dropout\":null", MIP_E_FORMAT, "twice");
+    assert_refused("\"special\":true", "\"special\":1", MIP_E_FORMAT, "special");
+    assert_refused(",\"special\":true", "", MIP_E_FORMAT, "special");
+    assert_refused("\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"aba\":3}", "\"vocab\":[]", MIP_E_FORMAT,
+                   "model.vocab");
+    assert_refused("\"version\":\"1.0\"", "\"version\":\"1.0\"}{\"a\":1", MIP_E_FORMAT, "follows");
+}
+
+Test(tokenizer_json, an_escaped_backslash_before_u0000_is_no_nul) {
+    tokenizer *t = NULL;
+    str json;
+    str_init(&json);
+    const char *place = strstr(good, "\"aba\":3");
+    str_append_n(&json, good, (size_t)(place - good));
+    str_append(&json, "\"\\\\u0000\":4,");
+    str_append(&json, place);
+    cr_assert_eq(create(json.text, &t), MIP_OK, "%s", mip_error_last()->what);
+    cr_assert_eq(tokenizer_id(t, "\\u0000"), 4);
+    tokenizer_destroy(t);
+    str_deinit(&json);
+}
+
+/* Every prefix of the file, in a buffer of exactly its size: no read beyond it (seen by the address
+ * sanitizer), no success. */
+Test(tokenizer_json, truncated_files_are_refused_without_reading_on) {
+    for (size_t n = 0; n < sizeof good - 1; n++) {
+        char *part = malloc(n + 1);
+        memcpy(part, good, n);
+        char *exact = realloc(part, n > 0 ? n : 1);
+        tokenizer *t = NULL;
+        cr_assert_eq(tokenizer_create_from_json(exact, n, "t.json", &t), MIP_E_FORMAT, "%zu bytes",
+                     n);
+        cr_assert_null(t);
+        free(exact);
+    }
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tests/unit/unlearn/test_undo.c - the edited checkpoint on the disk, and its way back to the original bytes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fs.h"
+#include "base/hash.h"
+#include "edit_fixture.h"
+#include "io/safetensors_index.h"
+#include "support/tmp_dir.h"
+#include "tensor/convert.h"
+#include "unlearn/undo.h"
+
+typedef struct saved_edit {
+    edit_fixture f;
+    arena memory;
+    edit_record record;
+    char dir[TMP_DIR_BYTES];
+    char model_dir[TMP_DIR_BYTES + 8];
+} saved_edit;
+
+static void saved_open(saved_edit *s, const char *folder) {
+    memset(s, 0, sizeof *s);
+    fixture_open(&s->f, "ref", folder, true);
+    tmp_dir_create(s->dir);
+    snprintf(s->model_dir, sizeof s->model_dir, "%s/model", s->dir);
+    fixture_edit(&s->f);
+    arena_init(&s->memory);
+    OK(edit_changes(&s->f.t.x, &s->f.t.m, &s->f.set, &s->f.config, &s->memory, &s->record));
+    OK(edit_write_model(&s->record, s->f.t.m.dir, s->model_dir));
+}
+
+static void saved_close(saved_edit *s) {
+    arena_deinit(&s->memory);
+    tmp_dir_remove(s->dir);
+    fixture_close(&s->f);
+}
+
+static void sha256_of(const char *dir, const char *name, char out[HASH_HEX_BYTES]) {
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    OK(hash_sha256_file(path, out));
+}
+
+/* Weights in memory after loading what was written = edited weights in memory, rounded to the file's dtype. */
+static void loads_as_it_was_in_memory(const char *folder, mip_dtype dtype) {
+    saved_edit s;
+    saved_open(&s, folder);
+    float *expected = fixture_weights(&s.f.t.m);
+    const size_t n = s.f.t.m.weights_bytes / sizeof(float);
+    for (size_t i = 0; i < n; i++) {
+        unsigned char bytes[4];
+        OK(convert_from_f32(dtype, &expected[i], 1, bytes));
+        OK(convert_to_f32(dtype, bytes, 1, &expected[i]));
+    }
+    model loaded;
+    OK(model_load(&s.f.t.x, s.model_dir, &loaded));
+    cr_assert_eq(loaded.weights_bytes, s.f.t.m.weights_bytes);
+    float *found = fixture_weights(&loaded);
+    cr_assert_eq(memcmp(found, expected, s.f.t.m.weights_bytes), 0);
+    model_destroy(&loaded);
+    free(found);
+    free(expected);
+    saved_close(&s);
+}
+
+Test(undo, an_edited_f32_checkpoint_loads_as_the_model_was_in_memory) {
+    loads_as_it_was_in_memory("model", MIP_DTYPE_F32);
+}
+
+Test(undo, an_edited_sharded_bf16_checkpoint_loads_as_the_model_rounded_to_bf16) {
+    loads_as_it_was_in_memory("model_sharded_bf16", MIP_DTYPE_BF16);
+}
+
+Test(undo, other_files_are_copied_and_foreign_weights_are_not) {
+    saved_edit s;
+    char path[512], name_sha[HASH_HEX_BYTES], original_sha[HASH_HEX_BYTES];
+    saved_open(&s, "model");
+    const char *const names[] = {"config.json", "tokenizer.json", "generation_config.json",
+                                 "preprocessor_config.json"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        sha256_of(s.model_dir, names[i], name_sha);
+        sha256_of(s.f.t.m.dir, names[i], original_sha);
+        cr_assert_str_eq(name_sha, original_sha);
+    }
+    /* Copy the copy, with an unedited file of another kind in it. */
+    snprintf(path, sizeof path, "%s/pytorch_model.bin", s.model_dir);
+    OK(fs_write_file(path, "weights", 7));
+    snprintf(path, sizeof path, "%s/again", s.dir);
+    OK(edit_write_model(&s.record, s.model_dir, path));
+    snprintf(path, sizeof path, "%s/again/pytorch_model.bin", s.dir);
+    cr_assert(!fs_exists(path));
+    snprintf(path, sizeof path, "%s/again/model.safetensors", s.dir);
+    cr_assert(fs_exists(path));
+    saved_close(&s);
+}
+
+static void undo_restores(const char *folder, int64_t n_files) {
+    saved_edit s;
+    int64_t n_restored = -1;
+    char sha256[HASH_HEX_BYTES], original[HASH_HEX_BYTES];
+    saved_open(&s, folder);
+    cr_assert_eq(s.record.n_files, n_files);
+    for (int64_t i = 0; i < n_files; i++) {
+        sha256_of(s.model_dir, s.record.files[i].name, sha256);
+        cr_assert_str_neq(sha256, s.record.files[i].value); // the edit did change it
+    }
+    OK(edit_undo(s.model_dir, &s.record, &n_restored));
+    cr_assert_eq(n_restored, n_files);
+    for (int64_t i = 0; i < n_files; i++) {
+        sha256_of(s.model_dir, s.record.files[i].name, sha256);
+        sha256_of(s.f.t.m.dir, s.record.files[i].name, original);
+        cr_assert_str_eq(sha256, original);
+    }
+    OK(edit_undo(s.model_dir, &s.record, &n_restored)); // again: nothing left to do
+    cr_assert_eq(n_restored, 0);
+    saved_close(&s);
+}
+
+Test(undo, restores_the_sha256_of_a_single_file) {
+    undo_restores("model", 1);
+}
+
+Test(undo, restores_the_sha256_of_every_shard) {
+    undo_restores("model_sharded_bf16", 2);
+}
+
+Test(undo, of_a_run_folder_reads_the_record_from_edit_h5) {
+    saved_edit s;
+    int64_t n_restored = 0;
+    char path[512], sha256[HASH_HEX_BYTES], original[HASH_HEX_BYTES];
+    saved_open(&s, "model_sharded_bf16");
+    snprintf(path, sizeof path, "%s/edit.h5", s.dir);
+    OK(h5_edit_write(path, &s.record));
+    OK(edit_undo_run(s.dir, &n_restored));
+    cr_assert_eq(n_restored, 2);
+    for (int64_t i = 0; i < s.record.n_files; i++) {
+        sha256_of(s.model_dir, s.record.files[i].name, sha256);
+        sha256_of(s.f.t.m.dir, s.record.files[i].name, original);
+        cr_assert_str_eq(sha256, original);
+    }
+    saved_close(&s);
+}
+
+Test(undo, a_record_with_rows_of_another_length_is_refused) {
+    saved_edit s;
+    saved_open(&s, "model");
+    edit_tensor *tensors = (edit_tensor *)s.record.tensors;
+    tensors[0].row_bytes *= 2;
+    cr_assert_eq(edit_undo(s.model_dir, &s.record, NULL), MIP_E_FORMAT);
+    cr_assert_not_null(strstr(mip_error_last()->what, "bytes a row"), "%s", mip_error_last()->what);
+    saved_close(&s);
+}
+
+Test(undo, a_file_changed_in_another_way_is_refused_and_left_alone) {
+    saved_edit s;
+    char path[512], before[HASH_HEX_BYTES], after[HASH_HEX_BYTES];
+    saved_open(&s, "model");
+    snprintf(path, sizeof path, "%s/model.safetensors", s.model_dir);
+    FILE *file = fopen(path, "r+b");
+    cr_assert_not_null(file);
+    fseek(file, -1, SEEK_END);
+    const int last = fgetc(file);
+    fseek(file, -1, SEEK_END);
+    fputc(last ^ 1, file);
+    fclose(file);
+    OK(hash_sha256_file(path, before));
+    cr_assert_eq(edit_undo(s.model_dir, &s.record, NULL), MIP_E_FORMAT);
+    cr_assert_not_null(strstr(mip_error_last()->what, "changed after the edit"));
+    OK(hash_sha256_file(path, after));
+    cr_assert_str_eq(before, after);
+    arena a;
+    char **names = NULL;
+    size_t n = 0, n_original = 0;
+    arena_init(&a);
+    OK(fs_list_dir(&a, s.model_dir, &names, &n));
+    OK(fs_list_dir(&a, s.f.t.m.dir, &names, &n_original));
+    cr_assert_eq(n, n_original); // no temporary file left
+    arena_deinit(&a);
+    saved_close(&s);
+}
