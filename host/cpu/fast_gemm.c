@@ -16,7 +16,7 @@
 #include "cpu/tile_gemm.h"
 
 enum {
-    MAX_COLUMNS = 384, // of a panel; a multiple of 48, the width of oneDNN's AVX-512 kernel
+    MAX_COLUMNS = 512, // of a panel
     COLUMN_UNIT = 16,
     TN_ROWS = 192,
     PARALLEL_MACS = 1 << 22, // below this (some 40 us) a second thread costs more than it saves

@@ -12,7 +12,7 @@
 #include "base/status_priv.h"
 
 int64_t tile_rows_padded(int64_t rows) {
-    static const int64_t good[] = {16, 24, 40, 48, 64, 72, 96, 112, 120, TILE_MAX_ROWS};
+    static const int64_t good[] = {16, 24, 40, 48, 64, 72, 96, 112, 120, 144, 168, TILE_MAX_ROWS};
     int i = 0;
     assert(rows >= 1 && rows <= TILE_MAX_ROWS);
     while (good[i] < rows) {

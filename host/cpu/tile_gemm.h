@@ -3,7 +3,7 @@
  *
  * What    dnnl_sgemm on one thread. The bits of a row of c must not depend on the number of rows of the call nor on its
  *         place among them. oneDNN 2.6 keeps that for some numbers of rows only: measured with its AVX-512, AVX2, AVX and
- *         SSE4.1 kernels, NT and NN, k up to 11000, n up to 384. A few that break it: fewer than 16 (other path);
+ *         SSE4.1 kernels, NT and NN, k up to 11000, n up to 512. A few that break it: fewer than 16 (other path);
  *         32, 56, 128 (AVX2); 200 and more with a long k (AVX-512). The good ones stand in a table; callers fill up with
  *         rows of zeros. Columns do matter: callers cut them at fixed places.
  * Tested  tests/unit/cpu/test_gemm.c */
@@ -12,7 +12,7 @@
 
 #include <mip/backend.h>
 
-enum { TILE_MAX_ROWS = 144 };
+enum { TILE_MAX_ROWS = 192 };
 
 /* tile_rows_padded - the least good number of rows that is >= rows, for rows in [1, TILE_MAX_ROWS]. */
 int64_t tile_rows_padded(int64_t rows);

@@ -143,8 +143,8 @@ Test(tile_gemm, pads_as_little_as_it_may) {
 
 /* Every good height, the same row everywhere, against the height 16. */
 Test(tile_gemm, row_bits_are_equal_in_all_good_heights) {
-    static const int64_t shapes[][2] = {{1, 70},  {8, 512},    {40, 33},
-                                        {64, 24}, {192, 1025}, {384, 2048}}; // n, k
+    static const int64_t shapes[][2] = {{1, 70},     {8, 512},    {40, 33},   {64, 24},
+                                        {192, 1025}, {384, 2048}, {512, 1536}}; // n, k
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         const int64_t n = shapes[i][0];
         const int64_t k = shapes[i][1];
