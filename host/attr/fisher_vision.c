@@ -19,12 +19,12 @@
 /* Nodes that run together. Their tower rows are packed node after node. */
 typedef struct tower_group {
     node_group nodes;
-    vision_pack pack;     // the sample's images, once per node
-    lm_copies copies;     // the language-model suffix, once per node
-    float *state;         // dev [n P, C]: input of the current layer
-    block_saved *passed;  // host [L]: layers below the current one, on the path-scaled trajectory
-    float *lambda;        // dev [n P, C]: gradient above the scored layer
-    double *logp;         // host [n]
+    vision_pack pack;    // the sample's images, once per node
+    lm_copies copies;    // the language-model suffix, once per node
+    float *state;        // dev [n P, C]: input of the current layer
+    block_saved *passed; // host [L]: layers below the current one, on the path-scaled trajectory
+    float *lambda;       // dev [n P, C]: gradient above the scored layer
+    double *logp;        // host [n]
 } tower_group;
 
 typedef struct vision_run {
@@ -37,8 +37,8 @@ typedef struct vision_run {
     lm_context lm;
     int64_t n_patches; // P of the sample
     int64_t n_tapped;
-    int32_t *tapped;   // host [p] tower rows inside one node
-    float *a;          // dev [L, p, F]
+    int32_t *tapped; // host [p] tower rows inside one node
+    float *a;        // dev [L, p, F]
     float *a_host;
     tower_group clean;
     stack_trace trace; // clean run of the tower
@@ -46,8 +46,8 @@ typedef struct vision_run {
     bool clean_node;
     tower_group costly;
     path chosen;
-    float *own;        // host [nodes, F]: sum over tapped rows of g_l^2
-    double *along;     // host [nodes]: the same of the representatives below, summed
+    float *own;    // host [nodes, F]: sum over tapped rows of g_l^2
+    double *along; // host [nodes]: the same of the representatives below, summed
 } vision_run;
 
 static const block_desc *block_at(const vision_run *r, int l) {
@@ -58,8 +58,10 @@ static float *activation_at(const vision_run *r, int l) {
     return r->a + l * r->n_tapped * r->m->vision.ffn;
 }
 
-static block_call block_call_at(const vision_run *r, const tower_group *g, int l, const tap_list *taps) {
-    return (block_call){.x = r->x, .desc = block_at(r, l), .layer = l, .rows = &g->pack.layout, .taps = taps};
+static block_call block_call_at(const vision_run *r, const tower_group *g, int l,
+                                const tap_list *taps) {
+    return (block_call){
+        .x = r->x, .desc = block_at(r, l), .layer = l, .rows = &g->pack.layout, .taps = taps};
 }
 
 static int64_t tower_elems(const vision_run *r, const tower_group *g) {
@@ -69,11 +71,13 @@ static int64_t tower_elems(const vision_run *r, const tower_group *g) {
 /* ---- from tower output to log p and back ------------------------------------------------------------------------ */
 
 /* h [n R, C]: the suffix embeddings of every copy, image rows from its own features. */
-static mip_status suffix_embeddings(const vision_run *r, const tower_group *g, const float *features, float *h) {
+static mip_status suffix_embeddings(const vision_run *r, const tower_group *g,
+                                    const float *features, float *h) {
     const int64_t width = r->m->text.width;
     const int64_t elems = r->lm.n_rows * width;
     for (int64_t k = 0; k < g->nodes.n; k++) {
-        MIP_TRY(exec_copy(r->x, h + k * elems, r->lm.embeds + r->lm.first_row * width, (size_t)elems * sizeof(float)));
+        MIP_TRY(exec_copy(r->x, h + k * elems, r->lm.embeds + r->lm.first_row * width,
+                          (size_t)elems * sizeof(float)));
     }
     return rows_run(r->x, (mip_rows_args){.n = g->copies.pack.n_image_rows,
                                           .width = width,
@@ -118,7 +122,8 @@ static mip_status choose_rows(vision_run *r) {
         MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate %lld rows", (long long)r->n_patches);
     }
     for (int32_t i = 0; i < r->n_patches; i++) {
-        if (r->config->vision_positions == CONFIG_VISION_POSITIONS_ALL || r->front.vision.order[i] == 0) {
+        if (r->config->vision_positions == CONFIG_VISION_POSITIONS_ALL ||
+            r->front.vision.order[i] == 0) {
             r->tapped[r->n_tapped++] = i;
         }
     }
@@ -142,7 +147,8 @@ static mip_status group_create(vision_run *r, int64_t n, const double *alpha, to
     MIP_TRY_GOTO(node_group_create(n, alpha, r->n_patches, r->n_tapped, r->tapped, &g->nodes));
     MIP_TRY_GOTO(EXEC_NEW(r->x, tower_elems(r, g), &g->lambda));
     MIP_TRY_GOTO(EXEC_NEW(r->x, tower_elems(r, g), &g->state));
-    MIP_TRY_GOTO(linear_fwd(r->x, &r->m->patch_embed, g->pack.n_patches, g->pack.pixels, g->state, 0));
+    MIP_TRY_GOTO(
+        linear_fwd(r->x, &r->m->patch_embed, g->pack.n_patches, g->pack.pixels, g->state, 0));
 out:
     free(same);
     return status;
@@ -167,7 +173,8 @@ static mip_status clean_run(vision_run *r) {
     }
     MIP_TRY_GOTO(group_create(r, 1, &one, &r->clean));
     for (int l = 0; l < s->n_layers; l++) {
-        taps[l] = (neuron_tap){.layer = l, .n_rows = r->n_tapped, .rows = r->tapped, .a = activation_at(r, l)};
+        taps[l] = (neuron_tap){
+            .layer = l, .n_rows = r->n_tapped, .rows = r->tapped, .a = activation_at(r, l)};
         MIP_TRY_GOTO(EXEC_NEW(r->x, tower_elems(r, &r->clean), &r->boundary[l]));
     }
     MIP_TRY_GOTO(EXEC_NEW(r->x, tower_elems(r, &r->clean), &r->boundary[s->n_layers]));
@@ -190,15 +197,16 @@ out:
 static mip_status run_create(vision_run *r, ig_reuse reuse) {
     const stack *s = &r->m->vision;
     if (r->sample->seq.n_images == 0) {
-        MIP_FAIL(MIP_E_ARG, "leave vision out of attribute.modalities for text samples", "sample %s has no image",
-                 r->sample->id);
+        MIP_FAIL(MIP_E_ARG, "leave vision out of attribute.modalities for text samples",
+                 "sample %s has no image", r->sample->id);
     }
     MIP_TRY(sample_front_create(r->x, r->m, r->sample, &r->front));
     const int64_t first_image_row = r->front.text.image_rows[0];
     MIP_TRY(lm_context_create(r->x, r->m, r->sample, &r->front.text, r->front.embeds,
                               reuse.prefix ? first_image_row : 0, &r->lm));
     MIP_TRY(choose_rows(r));
-    MIP_TRY(path_create(s->n_layers, s->ffn, r->config->top_k, r->config->representative, &r->chosen));
+    MIP_TRY(
+        path_create(s->n_layers, s->ffn, r->config->top_k, r->config->representative, &r->chosen));
     const size_t a_elems = (size_t)(s->n_layers * r->n_tapped * s->ffn);
     r->a_host = calloc(a_elems, sizeof *r->a_host);
     r->own = calloc((size_t)(r->rule->n * s->ffn), sizeof *r->own);
@@ -214,7 +222,8 @@ static mip_status run_create(vision_run *r, ig_reuse reuse) {
     if (n_costly > 0) {
         MIP_TRY(group_create(r, n_costly, r->rule->node, &r->costly));
         for (int l = 0; l < s->n_layers; l++) { // the carried trajectory stays for the way back
-            MIP_TRY(block_saved_alloc(r->x, block_at(r, l), r->costly.pack.n_patches, &r->costly.passed[l]));
+            MIP_TRY(block_saved_alloc(r->x, block_at(r, l), r->costly.pack.n_patches,
+                                      &r->costly.passed[l]));
             float *in = NULL;
             MIP_TRY(EXEC_NEW(r->x, tower_elems(r, &r->costly), &in));
             r->costly.passed[l].in = in;
@@ -247,7 +256,8 @@ static void taps_at(const vision_run *r, const tower_group *g, int l, int scored
     }
     int64_t n = 0;
     const int32_t *cols = path_scaled(&r->chosen, l, r->config->path, &n);
-    node_taps_entries(&g->nodes, l, activation_at(r, l), cols, n, r->config->nonpath == CONFIG_NONPATH_LIVE, out);
+    node_taps_entries(&g->nodes, l, activation_at(r, l), cols, n,
+                      r->config->nonpath == CONFIG_NONPATH_LIVE, out);
 }
 
 /* sums [n, F] host = sum over the tapped rows of da^2, da dev [n p, F]. */
@@ -378,7 +388,8 @@ static mip_status combine(const vision_run *r, int l, const double *activation, 
         score[j] = (float)((activation[j] + r->chosen.q) * fisher);
         if (!isfinite(score[j])) {
             MIP_FAIL(MIP_E_NUMERIC, "look at the weights: mip inspect MODEL",
-                     "sample %s, vision layer %d: score of neuron %lld is not finite", r->sample->id, l, (long long)j);
+                     "sample %s, vision layer %d: score of neuron %lld is not finite",
+                     r->sample->id, l, (long long)j);
         }
     }
     return MIP_OK;
@@ -416,8 +427,9 @@ out:
     return status;
 }
 
-mip_status fisher_vision_sample(exec *x, const model *m, const attr_sample *s, const config_attribute *config,
-                                const quadrature *rule, ig_reuse reuse, attribution_sample *out) {
+mip_status fisher_vision_sample(exec *x, const model *m, const attr_sample *s,
+                                const config_attribute *config, const quadrature *rule,
+                                ig_reuse reuse, attribution_sample *out) {
     mip_status status = MIP_OK;
     const size_t mark = exec_mark(x);
     vision_run r = {.x = x, .m = m, .config = config, .rule = rule, .sample = s};

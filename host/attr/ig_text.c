@@ -32,10 +32,10 @@ typedef struct text_run {
     const quadrature *rule;
     sample_front front;
     lm_context lm;
-    int64_t n_tapped;  // p
-    int32_t *tapped;   // host [p] suffix rows
-    float *a;          // dev [L, p, F] clean activations
-    float *a_host;     // the same on the host
+    int64_t n_tapped; // p
+    int32_t *tapped;  // host [p] suffix rows
+    float *a;         // dev [L, p, F] clean activations
+    float *a_host;    // the same on the host
     double logp_clean;
     carried clean;     // one copy: the clean run; carries tangents when it serves as node alpha = 1
     stack_trace trace; // of the clean run
@@ -44,7 +44,7 @@ typedef struct text_run {
     carried costly;    // the other nodes
     carried zero;      // alpha = 0, forward only: F with layer and path at zero
     path chosen;
-    float *grad;       // host [nodes, p, F]
+    float *grad; // host [nodes, p, F]
     double logp[QUADRATURE_MAX_NODES];
     double along[N_TANGENTS][QUADRATURE_MAX_NODES];
 } text_run;
@@ -72,7 +72,8 @@ static int64_t state_elems(const text_run *r, const carried *c) {
 
 /* ---- set-up ------------------------------------------------------------------------------------------------ */
 
-static mip_status choose_rows(text_run *r, const attr_sample *s, bool reuse_prefix, int64_t *first_row) {
+static mip_status choose_rows(text_run *r, const attr_sample *s, bool reuse_prefix,
+                              int64_t *first_row) {
     int64_t label_row = 0;
     MIP_TRY(attr_first_label_row(s, &label_row));
     const bool answer = r->config->positions == CONFIG_POSITIONS_ANSWER;
@@ -90,7 +91,8 @@ static mip_status choose_rows(text_run *r, const attr_sample *s, bool reuse_pref
     return MIP_OK;
 }
 
-static mip_status carried_create(text_run *r, int64_t n, const double *alpha, bool tangents, carried *c) {
+static mip_status carried_create(text_run *r, int64_t n, const double *alpha, bool tangents,
+                                 carried *c) {
     MIP_TRY(lm_copies_create(&r->lm, n, &c->copies));
     MIP_TRY(node_group_create(n, alpha, r->lm.n_rows, r->n_tapped, r->tapped, &c->nodes));
     for (int t = 0; tangents && t < N_TANGENTS; t++) {
@@ -133,14 +135,16 @@ static mip_status clean_forward(text_run *r) {
     MIP_TRY_GOTO(carried_create(r, 1, &one, r->clean_node, &r->clean));
     MIP_TRY_GOTO(carried_start(r, &r->clean));
     for (int l = 0; l < s->n_layers; l++) {
-        taps[l] = (neuron_tap){.layer = l, .n_rows = r->n_tapped, .rows = r->tapped, .a = activation_at(r, l)};
+        taps[l] = (neuron_tap){
+            .layer = l, .n_rows = r->n_tapped, .rows = r->tapped, .a = activation_at(r, l)};
     }
     const tap_list list = {.taps = taps, .n = s->n_layers};
     const stack_call call = lm_stack_call(&r->lm, &r->clean.copies, &list);
     MIP_TRY_GOTO(stack_trace_alloc(s, &r->trace));
     MIP_TRY_GOTO(EXEC_NEW(r->x, state_elems(r, &r->clean), &last));
     MIP_TRY_GOTO(stack_fwd(&call, 0, s->n_layers, r->clean.state, last, &r->trace));
-    MIP_TRY_GOTO(exec_download(r->x, r->a_host, r->a, (size_t)(s->n_layers * layer_elems) * sizeof(float)));
+    MIP_TRY_GOTO(
+        exec_download(r->x, r->a_host, r->a, (size_t)(s->n_layers * layer_elems) * sizeof(float)));
 out:
     free(taps);
     return status;
@@ -152,13 +156,15 @@ static mip_status clean_backward(text_run *r) {
     const stack_call call = lm_stack_call(&r->lm, &r->clean.copies, NULL);
     float *dh = NULL;
     if (!r->clean_node) {
-        return lm_head_grad(&r->lm, &r->clean.copies, r->trace.hidden[s->n_layers], &r->logp_clean, NULL);
+        return lm_head_grad(&r->lm, &r->clean.copies, r->trace.hidden[s->n_layers], &r->logp_clean,
+                            NULL);
     }
     for (int l = 0; l <= s->n_layers; l++) {
         MIP_TRY(EXEC_NEW(r->x, state_elems(r, &r->clean), &r->lambda[l]));
     }
     MIP_TRY(EXEC_NEW(r->x, state_elems(r, &r->clean), &dh));
-    MIP_TRY(lm_head_grad(&r->lm, &r->clean.copies, r->trace.hidden[s->n_layers], &r->logp_clean, dh));
+    MIP_TRY(
+        lm_head_grad(&r->lm, &r->clean.copies, r->trace.hidden[s->n_layers], &r->logp_clean, dh));
     return stack_vjp(&call, &r->trace, 0, s->n_layers, dh, NULL, r->lambda);
 }
 
@@ -170,7 +176,8 @@ static mip_status run_create(text_run *r, const attr_sample *s, ig_reuse reuse) 
     MIP_TRY(choose_rows(r, s, reuse.prefix, &first_row));
     MIP_TRY(sample_front_create(r->x, r->m, s, &r->front));
     MIP_TRY(lm_context_create(r->x, r->m, s, &r->front.text, r->front.embeds, first_row, &r->lm));
-    MIP_TRY(path_create(st->n_layers, st->ffn, r->config->top_k, r->config->representative, &r->chosen));
+    MIP_TRY(path_create(st->n_layers, st->ffn, r->config->top_k, r->config->representative,
+                        &r->chosen));
 
     const int64_t layer_elems = r->n_tapped * st->ffn;
     r->a_host = calloc((size_t)(st->n_layers * layer_elems), sizeof(float));
@@ -214,12 +221,13 @@ static void run_destroy(text_run *r) {
 
 /* What a scored layer leaves behind for the carry. */
 typedef struct scored_layer {
-    float *out;                 // dev [n R, C] output of the layer with the candidate scaled
+    float *out; // dev [n R, C] output of the layer with the candidate scaled
     block_saved saved;
     float *tangent[N_TANGENTS]; // dev [n R, C] tangents after the layer, or NULL
 } scored_layer;
 
-static mip_status scored_forward(const text_run *r, const carried *c, int l, const tap_list *taps, scored_layer *s) {
+static mip_status scored_forward(const text_run *r, const carried *c, int l, const tap_list *taps,
+                                 scored_layer *s) {
     const block_call call = block_call_at(r, c, l, taps);
     MIP_TRY(EXEC_NEW(r->x, state_elems(r, c), &s->out));
     MIP_TRY(block_saved_alloc(r->x, call.desc, call.rows->n_rows, &s->saved));
@@ -227,7 +235,8 @@ static mip_status scored_forward(const text_run *r, const carried *c, int l, con
 }
 
 /* Tangents through the layer; before layer 1 there is no path, and they are zero. */
-static mip_status scored_tangents(const text_run *r, const carried *c, int l, const tap_list *taps, scored_layer *s) {
+static mip_status scored_tangents(const text_run *r, const carried *c, int l, const tap_list *taps,
+                                  scored_layer *s) {
     const block_call call = block_call_at(r, c, l, taps);
     const size_t bytes = (size_t)state_elems(r, c) * sizeof(float);
     for (int t = 0; t < N_TANGENTS; t++) {
@@ -246,7 +255,8 @@ static mip_status scored_tangents(const text_run *r, const carried *c, int l, co
 
 /* From lambda = dlogp/dh above layer l: gradients of the layer's neurons at the tapped rows, and the path's directional
  * derivatives. They are nodes k0 .. k0 + n of the rule. */
-static mip_status collect(text_run *r, const carried *c, int l, int k0, const float *lambda, const scored_layer *s) {
+static mip_status collect(text_run *r, const carried *c, int l, int k0, const float *lambda,
+                          const scored_layer *s) {
     const block_desc *d = block_at(r, l);
     const int64_t n = c->nodes.n;
     const int64_t n_rows = n * r->n_tapped;
@@ -265,7 +275,8 @@ static mip_status collect(text_run *r, const carried *c, int l, int k0, const fl
                                            .dst = rows,
                                            .ld_dst = d->width}));
     MIP_TRY(linear_vjp(r->x, &d->ffn_out, n_rows, rows, grad, 0));
-    MIP_TRY(exec_download(r->x, r->grad + k0 * r->n_tapped * d->ffn, grad, (size_t)(n_rows * d->ffn) * sizeof(float)));
+    MIP_TRY(exec_download(r->x, r->grad + k0 * r->n_tapped * d->ffn, grad,
+                          (size_t)(n_rows * d->ffn) * sizeof(float)));
     for (int t = 0; t < N_TANGENTS; t++) {
         memset(&r->along[t][k0], 0, (size_t)n * sizeof(double));
         if (s->tangent[t] == NULL) {
@@ -307,13 +318,15 @@ static mip_status evaluate_clean(text_run *r, int l, const tap_list *taps, score
     return collect(r, &r->clean, l, k, r->lambda[l + 1], s);
 }
 
-static mip_status evaluate_zero(text_run *r, int l, const tap_list *taps, scored_layer *s, double *logp) {
+static mip_status evaluate_zero(text_run *r, int l, const tap_list *taps, scored_layer *s,
+                                double *logp) {
     MIP_TRY(scored_forward(r, &r->zero, l, taps, s));
     return lm_value(&r->lm, &r->zero.copies, l + 1, s->out, logp);
 }
 
 /* dst[tapped rows of every node] += W_down e, with e [p, F] one vector per tapped row. */
-static mip_status add_column(const text_run *r, const carried *c, int l, const float *e, float *dst) {
+static mip_status add_column(const text_run *r, const carried *c, int l, const float *e,
+                             float *dst) {
     const block_desc *d = block_at(r, l);
     const size_t mark = exec_mark(r->x);
     float *column = NULL;
@@ -348,13 +361,15 @@ static mip_status seed(const text_run *r, int l, int tangent, float *e) {
             host[p * ffn + cols[i]] = tangent == TANGENT_UNIT ? 1.0F : a[p * ffn + cols[i]];
         }
     }
-    const mip_status status = exec_upload(r->x, e, host, (size_t)(r->n_tapped * ffn) * sizeof *host);
+    const mip_status status =
+        exec_upload(r->x, e, host, (size_t)(r->n_tapped * ffn) * sizeof *host);
     free(host);
     return status;
 }
 
 /* Move a group past the chosen layer: the state on "layer l path-scaled", the tangents with the layer's own seed. */
-static mip_status carry(const text_run *r, carried *c, int l, const scored_layer *s, bool move_state) {
+static mip_status carry(const text_run *r, carried *c, int l, const scored_layer *s,
+                        bool move_state) {
     const block_desc *d = block_at(r, l);
     const int64_t n_rows = c->nodes.n * r->lm.n_rows;
     const size_t bytes = (size_t)state_elems(r, c) * sizeof(float);
@@ -372,7 +387,8 @@ static mip_status carry(const text_run *r, carried *c, int l, const scored_layer
         if (c->tangent[t] == NULL) {
             continue;
         }
-        if (live && l > 0) { // the neurons off the path follow the run: only the path entries are constants
+        if (live &&
+            l > 0) { // the neurons off the path follow the run: only the path entries are constants
             MIP_TRY(block_jvp(&call, &s->saved, c->tangent[t]));
         } else {
             MIP_TRY(exec_copy(r->x, c->tangent[t], s->tangent[t], bytes));
@@ -397,8 +413,8 @@ static mip_status name_numeric(mip_status status, const text_run *r, int l) {
     }
     char what[MIP_ERROR_WHAT_BYTES];
     memcpy(what, mip_error_last()->what, sizeof what);
-    MIP_FAIL(MIP_E_NUMERIC, "look at the weights: mip inspect MODEL", "sample %s, text layer %d: %.400s",
-             r->lm.sample->id, l, what);
+    MIP_FAIL(MIP_E_NUMERIC, "look at the weights: mip inspect MODEL",
+             "sample %s, text layer %d: %.400s", r->lm.sample->id, l, what);
 }
 
 static layer_nodes nodes_of(const text_run *r, int l, double logp_zero) {
@@ -418,8 +434,9 @@ static layer_nodes nodes_of(const text_run *r, int l, double logp_zero) {
 
 static mip_status reduce(const text_run *r, int l, double logp_zero, layer_scores *out) {
     const layer_nodes nodes = nodes_of(r, l, logp_zero);
-    return name_numeric(
-        reduce_layer(&nodes, r->config->objective, r->config->score, r->config->completeness_floor, out), r, l);
+    return name_numeric(reduce_layer(&nodes, r->config->objective, r->config->score,
+                                     r->config->completeness_floor, out),
+                        r, l);
 }
 
 /* Every candidate in runs of its own (choice e, exact): F times the price, for small models. */
@@ -471,7 +488,8 @@ static mip_status score_layer(text_run *r, int l, attribution_sample *out) {
     scored_layer zero = {0};
     double logp_zero = 0;
     const int64_t ffn = r->m->text.ffn;
-    layer_scores s = {.score = out->score + l * ffn, .activation = calloc((size_t)ffn, sizeof *s.activation)};
+    layer_scores s = {.score = out->score + l * ffn,
+                      .activation = calloc((size_t)ffn, sizeof *s.activation)};
     if (s.activation == NULL) {
         MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate %lld activations", (long long)ffn);
     }
@@ -509,8 +527,9 @@ out:
     return status;
 }
 
-mip_status ig_text_sample(exec *x, const model *m, const attr_sample *s, const config_attribute *config,
-                          const quadrature *rule, ig_reuse reuse, attribution_sample *out) {
+mip_status ig_text_sample(exec *x, const model *m, const attr_sample *s,
+                          const config_attribute *config, const quadrature *rule, ig_reuse reuse,
+                          attribution_sample *out) {
     mip_status status = MIP_OK;
     const size_t mark = exec_mark(x);
     text_run r = {.x = x, .m = m, .config = config, .rule = rule};

@@ -16,11 +16,13 @@ mip_status attr_first_label_row(const attr_sample *s, int64_t *out) {
             return MIP_OK;
         }
     }
-    MIP_FAIL(MIP_E_ARG, "give the sample an answer, or leave it out", "sample %s has no label token", s->id);
+    MIP_FAIL(MIP_E_ARG, "give the sample an answer, or leave it out",
+             "sample %s has no label token", s->id);
 }
 
 /* Label rows before and after first_row: counted when rows is NULL, listed otherwise. */
-static int64_t label_rows_in(const attr_sample *s, int64_t begin, int64_t end, int32_t *rows, int32_t *targets) {
+static int64_t label_rows_in(const attr_sample *s, int64_t begin, int64_t end, int32_t *rows,
+                             int32_t *targets) {
     int64_t n = 0;
     for (int64_t i = begin; i < end && i + 1 < s->seq.n; i++) {
         if (s->labels[i + 1] == IGNORED_LABEL) {
@@ -35,8 +37,8 @@ static int64_t label_rows_in(const attr_sample *s, int64_t begin, int64_t end, i
     return n;
 }
 
-static mip_status label_rows_new(const attr_sample *s, int64_t begin, int64_t end, int64_t *n, int32_t **rows,
-                                 int32_t **targets) {
+static mip_status label_rows_new(const attr_sample *s, int64_t begin, int64_t end, int64_t *n,
+                                 int32_t **rows, int32_t **targets) {
     *n = label_rows_in(s, begin, end, NULL, NULL);
     *rows = calloc((size_t)*n + 1, sizeof **rows);
     *targets = calloc((size_t)*n + 1, sizeof **targets);
@@ -105,7 +107,8 @@ static mip_status run_prefix(lm_context *c) {
         MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate the prefix of %d layers", s->n_layers);
     }
     for (int l = 0; l < s->n_layers; l++) {
-        MIP_TRY_GOTO(EXEC_NEW(c->x, c->first_row * 2 * s->blocks[l].kv_heads * s->blocks[l].head_dim, &kv[l]));
+        MIP_TRY_GOTO(EXEC_NEW(
+            c->x, c->first_row * 2 * s->blocks[l].kv_heads * s->blocks[l].head_dim, &kv[l]));
     }
     const size_t mark = exec_mark(c->x); // everything below is given back
     MIP_TRY_GOTO(stack_trace_alloc(s, &trace));
@@ -127,8 +130,8 @@ out:
     return status;
 }
 
-mip_status lm_context_create(exec *x, const model *m, const attr_sample *s, const text_pack *full, float *embeds,
-                             int64_t first_row, lm_context *out) {
+mip_status lm_context_create(exec *x, const model *m, const attr_sample *s, const text_pack *full,
+                             float *embeds, int64_t first_row, lm_context *out) {
     mip_status status = MIP_OK;
     *out = (lm_context){.x = x,
                         .m = m,
@@ -138,9 +141,11 @@ mip_status lm_context_create(exec *x, const model *m, const attr_sample *s, cons
                         .n_rows = s->seq.n - first_row,
                         .full = *full,
                         .embeds = embeds};
-    MIP_TRY_GOTO(label_rows_new(s, first_row, s->seq.n, &out->n_labels, &out->label_rows, &out->targets));
+    MIP_TRY_GOTO(
+        label_rows_new(s, first_row, s->seq.n, &out->n_labels, &out->label_rows, &out->targets));
     if (out->n_labels == 0) {
-        MIP_FAIL_GOTO(MIP_E_ARG, NULL, "sample %s has no label at or after row %lld", s->id, (long long)first_row);
+        MIP_FAIL_GOTO(MIP_E_ARG, NULL, "sample %s has no label at or after row %lld", s->id,
+                      (long long)first_row);
     }
     out->n_labels_all = out->n_labels;
     if (first_row > 0) {
@@ -193,16 +198,21 @@ void lm_copies_destroy(lm_copies *c) {
 }
 
 stack_call lm_stack_call(const lm_context *c, const lm_copies *copies, const tap_list *taps) {
-    return (stack_call){
-        .x = c->x, .s = &c->m->text, .rows = &copies->pack.layout, .prefix = c->prefix, .taps = taps};
+    return (stack_call){.x = c->x,
+                        .s = &c->m->text,
+                        .rows = &copies->pack.layout,
+                        .prefix = c->prefix,
+                        .taps = taps};
 }
 
-mip_status lm_head_grad(const lm_context *c, const lm_copies *copies, const float *h, double *logp, float *dh) {
+mip_status lm_head_grad(const lm_context *c, const lm_copies *copies, const float *h, double *logp,
+                        float *dh) {
     if (dh != NULL) {
-        MIP_TRY(exec_zero(c->x, dh, (size_t)(copies->n * c->n_rows * c->m->text.width) * sizeof *dh));
+        MIP_TRY(
+            exec_zero(c->x, dh, (size_t)(copies->n * c->n_rows * c->m->text.width) * sizeof *dh));
     }
-    MIP_TRY(head_logp(c->x, &c->m->head, h, copies->n * c->n_labels, copies->label_rows, copies->targets, NULL,
-                      copies->logp, dh, NULL));
+    MIP_TRY(head_logp(c->x, &c->m->head, h, copies->n * c->n_labels, copies->label_rows,
+                      copies->targets, NULL, copies->logp, dh, NULL));
     for (int64_t k = 0; k < copies->n; k++) {
         logp[k] = c->logp_prefix;
         for (int64_t i = 0; i < c->n_labels; i++) {
@@ -212,7 +222,8 @@ mip_status lm_head_grad(const lm_context *c, const lm_copies *copies, const floa
     return MIP_OK;
 }
 
-mip_status lm_value(const lm_context *c, const lm_copies *copies, int begin, const float *h, double *logp) {
+mip_status lm_value(const lm_context *c, const lm_copies *copies, int begin, const float *h,
+                    double *logp) {
     const size_t mark = exec_mark(c->x);
     const stack_call call = lm_stack_call(c, copies, NULL);
     float *last = NULL;
@@ -223,8 +234,8 @@ mip_status lm_value(const lm_context *c, const lm_copies *copies, int begin, con
     return MIP_OK;
 }
 
-mip_status lm_value_grad(const lm_context *c, const lm_copies *copies, int begin, const float *h, double *logp,
-                         float *dh) {
+mip_status lm_value_grad(const lm_context *c, const lm_copies *copies, int begin, const float *h,
+                         double *logp, float *dh) {
     mip_status status = MIP_OK;
     const size_t mark = exec_mark(c->x);
     const int end = c->m->text.n_layers;

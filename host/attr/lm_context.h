@@ -40,8 +40,8 @@ typedef struct lm_context {
 
 /* lm_context_create - runs the prefix. embeds [T, C] dev is borrowed; device memory comes from the exec's arena.
  * The sample needs at least one label row at or after first_row: MIP_E_ARG. */
-mip_status lm_context_create(exec *x, const model *m, const attr_sample *s, const text_pack *full, float *embeds,
-                             int64_t first_row, lm_context *out);
+mip_status lm_context_create(exec *x, const model *m, const attr_sample *s, const text_pack *full,
+                             float *embeds, int64_t first_row, lm_context *out);
 void lm_context_destroy(lm_context *c);
 
 /* n copies of the suffix rows in one packed batch. */
@@ -60,12 +60,15 @@ void lm_copies_destroy(lm_copies *c);
 stack_call lm_stack_call(const lm_context *c, const lm_copies *copies, const tap_list *taps);
 
 /* lm_value - logp[k] = log p(labels) of copy k when layer `begin` starts from h [n R, C]. */
-mip_status lm_value(const lm_context *c, const lm_copies *copies, int begin, const float *h, double *logp);
+mip_status lm_value(const lm_context *c, const lm_copies *copies, int begin, const float *h,
+                    double *logp);
 
 /* lm_value_grad - as lm_value; dh [n R, C] overwritten with d logp[k] / dh of each copy's own rows. */
-mip_status lm_value_grad(const lm_context *c, const lm_copies *copies, int begin, const float *h, double *logp, float *dh);
+mip_status lm_value_grad(const lm_context *c, const lm_copies *copies, int begin, const float *h,
+                         double *logp, float *dh);
 
 /* lm_head_grad - the head only: logp[k] and dh (overwritten) from the last hidden state h [n R, C]; dh may be NULL. */
-mip_status lm_head_grad(const lm_context *c, const lm_copies *copies, const float *h, double *logp, float *dh);
+mip_status lm_head_grad(const lm_context *c, const lm_copies *copies, const float *h, double *logp,
+                        float *dh);
 
 #endif

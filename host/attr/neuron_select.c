@@ -67,7 +67,8 @@ static double share(const path_votes *v, int64_t at) {
     return v->n_samples > 0 ? (double)v->count[at] / (double)v->n_samples : 0;
 }
 
-static double merit_of(const path_votes *forget, const path_votes *retain, config_aggregate how, int64_t at) {
+static double merit_of(const path_votes *forget, const path_votes *retain, config_aggregate how,
+                       int64_t at) {
     switch (how) {
     case CONFIG_AGGREGATE_VOTES:
         return share(forget, at);
@@ -78,8 +79,8 @@ static double merit_of(const path_votes *forget, const path_votes *retain, confi
     }
 }
 
-mip_status neuron_select(const path_votes *forget, const path_votes *retain, config_aggregate how, int64_t cap, int layer,
-                         int32_t *out, int64_t *n) {
+mip_status neuron_select(const path_votes *forget, const path_votes *retain, config_aggregate how,
+                         int64_t cap, int layer, int32_t *out, int64_t *n) {
     *n = 0;
     if (how == CONFIG_AGGREGATE_CONTRAST && (retain == NULL || retain->n_samples == 0)) {
         MIP_FAIL(MIP_E_ARG, "set attribute.contrast_people to 1 or more",

@@ -31,7 +31,7 @@ void path_votes_add(path_votes *v, const attribution_sample *s, int64_t top_k);
 /* neuron_select - the chosen neurons of one layer, rising, into out [F]; *n of them.
  *   retain  votes of retain samples; only contrast reads it (NULL or empty otherwise): MIP_E_ARG if contrast lacks it
  *   cap     most neurons kept; 0 = all candidates (mean: MIP_E_CONFIG, it has no natural end) */
-mip_status neuron_select(const path_votes *forget, const path_votes *retain, config_aggregate how, int64_t cap, int layer,
-                         int32_t *out, int64_t *n);
+mip_status neuron_select(const path_votes *forget, const path_votes *retain, config_aggregate how,
+                         int64_t cap, int layer, int32_t *out, int64_t *n);
 
 #endif

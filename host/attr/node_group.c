@@ -6,8 +6,8 @@
 
 #include "base/status_priv.h"
 
-mip_status node_group_create(int64_t n, const double *alpha, int64_t rows_each, int64_t n_tapped, const int32_t *rows,
-                             node_group *out) {
+mip_status node_group_create(int64_t n, const double *alpha, int64_t rows_each, int64_t n_tapped,
+                             const int32_t *rows, node_group *out) {
     const size_t n_rows = (size_t)(n * n_tapped);
     *out = (node_group){.n = n,
                         .rows_each = rows_each,
@@ -17,10 +17,11 @@ mip_status node_group_create(int64_t n, const double *alpha, int64_t rows_each, 
                         .row_alpha = calloc(n_rows + 1, sizeof *out->row_alpha),
                         .ranges = calloc((size_t)n + 1, sizeof *out->ranges),
                         .tapped = calloc((size_t)n + 1, sizeof *out->tapped)};
-    if (out->rows == NULL || out->value_rows == NULL || out->row_alpha == NULL || out->ranges == NULL ||
-        out->tapped == NULL) {
+    if (out->rows == NULL || out->value_rows == NULL || out->row_alpha == NULL ||
+        out->ranges == NULL || out->tapped == NULL) {
         node_group_destroy(out);
-        MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate %lld nodes of %lld rows", (long long)n, (long long)n_tapped);
+        MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate %lld nodes of %lld rows", (long long)n,
+                 (long long)n_tapped);
     }
     for (int64_t k = 0; k < n; k++) {
         out->ranges[k] = (mip_range){.begin = (int32_t)(k * rows_each), .len = (int32_t)rows_each};
@@ -43,7 +44,8 @@ void node_group_destroy(node_group *g) {
     *g = (node_group){0};
 }
 
-static neuron_tap replace_whole(const node_group *g, int layer, const float *a, const float *alpha) {
+static neuron_tap replace_whole(const node_group *g, int layer, const float *a,
+                                const float *alpha) {
     return (neuron_tap){.layer = layer,
                         .n_rows = g->n * g->n_tapped,
                         .rows = g->rows,
@@ -58,8 +60,8 @@ void node_taps_whole(const node_group *g, int layer, const float *a, node_taps *
     out->list = (tap_list){.taps = out->tap, .n = 1};
 }
 
-void node_taps_entries(const node_group *g, int layer, const float *a, const int32_t *cols, int64_t n_cols, bool live,
-                       node_taps *out) {
+void node_taps_entries(const node_group *g, int layer, const float *a, const int32_t *cols,
+                       int64_t n_cols, bool live, node_taps *out) {
     int n = 0;
     if (!live) {
         out->tap[n++] = replace_whole(g, layer, a, NULL);

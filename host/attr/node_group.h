@@ -23,8 +23,8 @@ typedef struct node_group {
 } node_group;
 
 /* node_group_create - alpha [n], rows [p] counted inside one node. */
-mip_status node_group_create(int64_t n, const double *alpha, int64_t rows_each, int64_t n_tapped, const int32_t *rows,
-                             node_group *out);
+mip_status node_group_create(int64_t n, const double *alpha, int64_t rows_each, int64_t n_tapped,
+                             const int32_t *rows, node_group *out);
 void node_group_destroy(node_group *g);
 
 enum { NODE_MAX_TAPS = 2 };
@@ -39,7 +39,7 @@ typedef struct node_taps {
 void node_taps_whole(const node_group *g, int layer, const float *a, node_taps *out);
 
 /* node_taps_entries - only cols [n_cols] times alpha; the others clean, or live. */
-void node_taps_entries(const node_group *g, int layer, const float *a, const int32_t *cols, int64_t n_cols, bool live,
-                       node_taps *out);
+void node_taps_entries(const node_group *g, int layer, const float *a, const int32_t *cols,
+                       int64_t n_cols, bool live, node_taps *out);
 
 #endif

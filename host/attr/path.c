@@ -8,11 +8,14 @@
 
 #include "base/status_priv.h"
 
-mip_status path_create(int n_layers, int64_t ffn, int64_t top_k, config_representative representative, path *out) {
-    *out = (path){.n_layers = n_layers, .ffn = ffn, .top_k = top_k, .representative = representative};
+mip_status path_create(int n_layers, int64_t ffn, int64_t top_k,
+                       config_representative representative, path *out) {
+    *out =
+        (path){.n_layers = n_layers, .ffn = ffn, .top_k = top_k, .representative = representative};
     if (top_k < 1 || top_k > ffn) {
         MIP_FAIL(MIP_E_CONFIG, "set attribute.top_k to a smaller number",
-                 "attribute.top_k is %lld, the layers have %lld neurons", (long long)top_k, (long long)ffn);
+                 "attribute.top_k is %lld, the layers have %lld neurons", (long long)top_k,
+                 (long long)ffn);
     }
     const size_t n = (size_t)n_layers * (size_t)top_k;
     out->best = calloc(n, sizeof *out->best);
@@ -51,8 +54,8 @@ mip_status path_choose(path *p, const float *scores, const double *activation) {
     const int layer = p->done;
     for (int64_t j = 0; j < p->ffn; j++) {
         if (!isfinite(scores[j])) {
-            MIP_FAIL(MIP_E_NUMERIC, "look at the weights: mip inspect MODEL", "score of layer %d, neuron %lld is not finite",
-                     layer, (long long)j);
+            MIP_FAIL(MIP_E_NUMERIC, "look at the weights: mip inspect MODEL",
+                     "score of layer %d, neuron %lld is not finite", layer, (long long)j);
         }
     }
     rank(scores, p->ffn, p->top_k, p->best + layer * p->top_k, p->best_score + layer * p->top_k);

@@ -19,13 +19,14 @@ typedef struct path {
     int n_layers;
     int64_t ffn, top_k;
     config_representative representative;
-    int done;               // layers chosen so far
-    int32_t *best;          // [L, K] indices, best first
-    float *best_score;      // [L, K]
-    double q;               // sum of the representatives' activations so far (over all tapped rows)
+    int done;          // layers chosen so far
+    int32_t *best;     // [L, K] indices, best first
+    float *best_score; // [L, K]
+    double q;          // sum of the representatives' activations so far (over all tapped rows)
 } path;
 
-mip_status path_create(int n_layers, int64_t ffn, int64_t top_k, config_representative representative, path *out);
+mip_status path_create(int n_layers, int64_t ffn, int64_t top_k,
+                       config_representative representative, path *out);
 void path_destroy(path *p);
 
 /* path_choose - rank the scores [F] of layer p->done and append the layer. activation [F]: the row sums of a, for q.

@@ -15,8 +15,8 @@ static const char accepted_forms[] =
     "use left<n>, right<n>, midpoint<n>, trapezoid<n>, gauss<n> or radau<n>, for example radau5";
 
 typedef struct legendre {
-    long double p;          // P_n(x)
-    long double p_before;   // P_{n-1}(x)
+    long double p;        // P_n(x)
+    long double p_before; // P_{n-1}(x)
 } legendre;
 
 static legendre legendre_at(int n, long double x) {
@@ -38,7 +38,8 @@ static long double radau_zero(int n, long double x) {
     return v.p_before - v.p;
 }
 
-static long double bisect(long double (*f)(int, long double), int n, long double low, long double high) {
+static long double bisect(long double (*f)(int, long double), int n, long double low,
+                          long double high) {
     const bool rising = f(n, low) < 0;
     for (int i = 0; i < 120; i++) {
         const long double middle = (low + high) / 2;
@@ -74,7 +75,8 @@ static void gauss(int n, quadrature *q) {
         const legendre v = legendre_at(n, x[i]);
         const long double slope = n * (v.p_before - x[i] * v.p) / (1 - x[i] * x[i]);
         q->node[i] = (double)((x[i] + 1) / 2);
-        q->weight[i] = (double)(1 / ((1 - x[i] * x[i]) * slope * slope)); // half of the [-1, 1] weight
+        q->weight[i] =
+            (double)(1 / ((1 - x[i] * x[i]) * slope * slope)); // half of the [-1, 1] weight
     }
 }
 
@@ -133,17 +135,20 @@ mip_status quadrature_parse(const char *name, quadrature *out) {
     char *end = NULL;
     const long n = strtol(name + letters, &end, 10);
     if (name[letters] == '\0' || *end != '\0' || n < 1 || n > QUADRATURE_MAX_NODES) {
-        MIP_FAIL(MIP_E_CONFIG, accepted_forms, "quadrature '%s' is not a rule name followed by 1..%d nodes", name,
+        MIP_FAIL(MIP_E_CONFIG, accepted_forms,
+                 "quadrature '%s' is not a rule name followed by 1..%d nodes", name,
                  QUADRATURE_MAX_NODES);
     }
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
         if (strlen(rules[i].name) == letters && strncmp(rules[i].name, name, letters) == 0) {
             if (n < rules[i].least) {
-                MIP_FAIL(MIP_E_CONFIG, accepted_forms, "quadrature '%s' needs at least %d nodes", name, rules[i].least);
+                MIP_FAIL(MIP_E_CONFIG, accepted_forms, "quadrature '%s' needs at least %d nodes",
+                         name, rules[i].least);
             }
             rules[i].make((int)n, out);
             if (out->n != (int)n) {
-                MIP_FAIL(MIP_E_INTERNAL, NULL, "quadrature '%s': found %d of %ld nodes", name, out->n, n);
+                MIP_FAIL(MIP_E_INTERNAL, NULL, "quadrature '%s': found %d of %ld nodes", name,
+                         out->n, n);
             }
             return MIP_OK;
         }

@@ -27,7 +27,9 @@ static double factor(config_objective objective, double logp, int64_t n_labels, 
 }
 
 static double value(config_objective objective, double logp, int64_t n_labels, double log_scale) {
-    return objective == CONFIG_OBJECTIVE_LOGP ? logp : exp(log_objective(objective, logp, n_labels) - log_scale);
+    return objective == CONFIG_OBJECTIVE_LOGP
+               ? logp
+               : exp(log_objective(objective, logp, n_labels) - log_scale);
 }
 
 /* F's range over the nodes and the clean model: the scale of the layer. */
@@ -35,7 +37,8 @@ static mip_status scale_of(const layer_nodes *in, config_objective objective, do
     *log_scale = log_objective(objective, in->logp_clean, in->n_labels);
     for (int k = 0; k < in->rule->n; k++) {
         if (!isfinite(in->logp[k])) {
-            MIP_FAIL(MIP_E_NUMERIC, NULL, "log probability at node %d (alpha %g) is not finite", k, in->rule->node[k]);
+            MIP_FAIL(MIP_E_NUMERIC, NULL, "log probability at node %d (alpha %g) is not finite", k,
+                     in->rule->node[k]);
         }
         *log_scale = fmax(*log_scale, log_objective(objective, in->logp[k], in->n_labels));
     }
@@ -48,9 +51,11 @@ typedef struct sums {
     double path_unit, path_own;
 } sums;
 
-static mip_status sum_nodes(const layer_nodes *in, config_objective objective, double log_scale, sums *s) {
+static mip_status sum_nodes(const layer_nodes *in, config_objective objective, double log_scale,
+                            sums *s) {
     for (int k = 0; k < in->rule->n; k++) {
-        const double w = in->rule->weight[k] * factor(objective, in->logp[k], in->n_labels, log_scale);
+        const double w =
+            in->rule->weight[k] * factor(objective, in->logp[k], in->n_labels, log_scale);
         s->path_unit += w * in->path_unit[k];
         s->path_own += w * in->path_own[k];
         for (int64_t p = 0; p < in->n_rows; p++) {
@@ -58,7 +63,8 @@ static mip_status sum_nodes(const layer_nodes *in, config_objective objective, d
             const float *a = in->a + p * in->ffn;
             for (int64_t j = 0; j < in->ffn; j++) {
                 if (!isfinite(g[j])) {
-                    MIP_FAIL(MIP_E_NUMERIC, NULL, "gradient of neuron %lld at node %d (alpha %g) is not finite",
+                    MIP_FAIL(MIP_E_NUMERIC, NULL,
+                             "gradient of neuron %lld at node %d (alpha %g) is not finite",
                              (long long)j, k, in->rule->node[k]);
                 }
                 s->gradient[j] += w * (double)g[j];
@@ -69,8 +75,8 @@ static mip_status sum_nodes(const layer_nodes *in, config_objective objective, d
     return MIP_OK;
 }
 
-static void completeness(const layer_nodes *in, config_objective objective, double floor, const sums *s,
-                         layer_scores *out) {
+static void completeness(const layer_nodes *in, config_objective objective, double floor,
+                         const sums *s, layer_scores *out) {
     double integral = s->path_own;
     for (int64_t j = 0; j < in->ffn; j++) {
         integral += s->own[j];
@@ -83,12 +89,14 @@ static void completeness(const layer_nodes *in, config_objective objective, doub
     out->completeness = error / fmax(fabs(difference), floor * fabs(clean));
 }
 
-mip_status reduce_layer(const layer_nodes *in, config_objective objective, config_score form, double floor,
-                        layer_scores *out) {
+mip_status reduce_layer(const layer_nodes *in, config_objective objective, config_score form,
+                        double floor, layer_scores *out) {
     mip_status status = MIP_OK;
-    sums s = {.gradient = calloc((size_t)in->ffn, sizeof(double)), .own = calloc((size_t)in->ffn, sizeof(double))};
+    sums s = {.gradient = calloc((size_t)in->ffn, sizeof(double)),
+              .own = calloc((size_t)in->ffn, sizeof(double))};
     if (s.gradient == NULL || s.own == NULL) {
-        MIP_FAIL_GOTO(MIP_E_NOMEM, NULL, "cannot allocate the sums of %lld neurons", (long long)in->ffn);
+        MIP_FAIL_GOTO(MIP_E_NOMEM, NULL, "cannot allocate the sums of %lld neurons",
+                      (long long)in->ffn);
     }
     MIP_TRY_GOTO(scale_of(in, objective, &out->log_scale));
     MIP_TRY_GOTO(sum_nodes(in, objective, out->log_scale, &s));

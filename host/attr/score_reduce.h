@@ -21,12 +21,12 @@
 typedef struct layer_nodes {
     const quadrature *rule;
     int64_t n_rows, ffn, n_labels;
-    const float *a;          // [p, F] clean activation
-    const float *grad;       // [n, p, F] dlogp/da
-    const double *logp;      // [n]
-    const double *path_unit; // [n] dlogp along "add eps to every representative"
-    const double *path_own;  // [n] dlogp along "scale every path entry": sum of a dlogp/da
-    double q;                // sum of the representatives' activations
+    const float *a;               // [p, F] clean activation
+    const float *grad;            // [n, p, F] dlogp/da
+    const double *logp;           // [n]
+    const double *path_unit;      // [n] dlogp along "add eps to every representative"
+    const double *path_own;       // [n] dlogp along "scale every path entry": sum of a dlogp/da
+    double q;                     // sum of the representatives' activations
     double logp_clean, logp_zero; // F at alpha = 1 and with the layer and the path at 0
 } layer_nodes;
 
@@ -39,8 +39,8 @@ typedef struct layer_scores {
 } layer_scores;
 
 /* reduce_layer - fill out. MIP_E_NUMERIC naming the node if a gradient or a log probability is not finite. */
-mip_status reduce_layer(const layer_nodes *in, config_objective objective, config_score form, double floor,
-                        layer_scores *out);
+mip_status reduce_layer(const layer_nodes *in, config_objective objective, config_score form,
+                        double floor, layer_scores *out);
 
 /* concentration_of - share of the k largest |score| in the sum of all |score|; 0 when all are zero. */
 double concentration_of(const float *score, int64_t n, int64_t k);

@@ -50,12 +50,14 @@ typedef struct cmd_entry {
 
 /* cli_parse - argv[0..n) after the command's name. MIP_E_CONFIG for an unknown option (with the nearest), a missing or
  * superfluous value, too few or many words. */
-mip_status cli_parse(arena *a, const cmd_entry *entry, int n, const char *const *argv, cli_args *out);
+mip_status cli_parse(arena *a, const cmd_entry *entry, int n, const char *const *argv,
+                     cli_args *out);
 
 /* cli_flag / cli_value / cli_int - how often an option came; its last value or the fallback; the same as a number in [min, max]. */
 int cli_flag(const cli_args *args, const char *option);
 const char *cli_value(const cli_args *args, const char *option, const char *fallback);
-mip_status cli_int(const cli_args *args, const char *option, int64_t min, int64_t max, int64_t fallback, int64_t *out);
+mip_status cli_int(const cli_args *args, const char *option, int64_t min, int64_t max,
+                   int64_t fallback, int64_t *out);
 
 /* cli_values - all values of a repeated option; *n of them. Borrowed. */
 const char *const *cli_values(const cli_args *args, const char *option, int *n);

@@ -8,13 +8,15 @@
 #include "unlearn/undo.h"
 
 static const cli_option options[] = {
-    CLI_SET_OPTION, {"undo", NULL, false, "the word is a run folder: give RUN/model its original bytes back"}, {0}};
+    CLI_SET_OPTION,
+    {"undo", NULL, false, "the word is a run folder: give RUN/model its original bytes back"},
+    {0}};
 
 static mip_status undo(const char *run_dir) {
     int64_t n_restored = 0;
     MIP_TRY(edit_undo_run(run_dir, &n_restored));
-    printf("undo       %" PRId64 " file%s of %s/model restored; sha256 equal to the original\n", n_restored,
-           n_restored == 1 ? "" : "s", run_dir);
+    printf("undo       %" PRId64 " file%s of %s/model restored; sha256 equal to the original\n",
+           n_restored, n_restored == 1 ? "" : "s", run_dir);
     return MIP_OK;
 }
 

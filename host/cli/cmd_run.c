@@ -26,12 +26,14 @@ static mip_status run(cli *c, const cli_args *args) {
 
 const cmd_entry cmd_run = {
     .name = "run",
-    .summary = "attribute, edit and evaluate; finished stages are skipped, an interrupted one goes on",
+    .summary =
+        "attribute, edit and evaluate; finished stages are skipped, an interrupted one goes on",
     .usage = "CONFIG [--set KEY=VALUE]...",
     .min_words = 1,
     .max_words = 1,
     .options = options,
     .examples = "  mip run configs/demo.yaml\n"
-                "  mip run configs/demo.yaml --set output=runs/random --set edit.neurons=random --set attribute.from=runs/demo\n",
+                "  mip run configs/demo.yaml --set output=runs/random --set edit.neurons=random "
+                "--set attribute.from=runs/demo\n",
     .run = run,
 };

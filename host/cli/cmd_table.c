@@ -6,13 +6,15 @@
 #include "run/summary.h"
 
 static const cli_option options[] = {
-    {"reference", "RUN", false, "run folder of the retain-only model: the value forget cells aim at"}, {0}};
+    {"reference", "RUN", false,
+     "run folder of the retain-only model: the value forget cells aim at"},
+    {0}};
 
 static mip_status run(cli *c, const cli_args *args) {
     str text;
     str_init(&text);
-    const mip_status status =
-        summary_table(&c->memory, args->words, args->n_words, cli_value(args, "reference", NULL), &text);
+    const mip_status status = summary_table(&c->memory, args->words, args->n_words,
+                                            cli_value(args, "reference", NULL), &text);
     print_exact(&text);
     str_deinit(&text);
     return status;

@@ -19,8 +19,9 @@ static void sleep_when_idle(int argc, char **argv, char **envp) {
     (void)envp;
     setenv("OMP_WAIT_POLICY", "passive", 0);
 }
-__attribute__((section(".preinit_array"), used)) static void (*const before_libraries)(int, char **, char **) =
-    sleep_when_idle;
+__attribute__((section(".preinit_array"),
+               used)) static void (*const before_libraries)(int, char **,
+                                                            char **) = sleep_when_idle;
 
 const cmd_entry *cli_find_command(const char *name) {
     for (int i = 0; cli_commands[i] != NULL; i++) {
@@ -68,14 +69,16 @@ static mip_status unknown_command(const char *typed) {
         names[n] = cli_commands[n]->name;
     }
     const char *nearest = str_nearest(typed, names, n);
-    snprintf(hint, sizeof hint, nearest != NULL ? "did you mean: mip %s" : "type: mip help", nearest);
+    snprintf(hint, sizeof hint, nearest != NULL ? "did you mean: mip %s" : "type: mip help",
+             nearest);
     MIP_FAIL(MIP_E_CONFIG, hint, "mip has no command '%s'", typed);
 }
 
 static mip_status set_up_log(void) {
     log_level level = LOG_INFO;
     if (!log_level_parse(env_get(ENV_LOG), &level)) {
-        MIP_FAIL(MIP_E_CONFIG, "use debug, info, warn, error or off", "MIP_LOG is '%s'", env_get(ENV_LOG));
+        MIP_FAIL(MIP_E_CONFIG, "use debug, info, warn, error or off", "MIP_LOG is '%s'",
+                 env_get(ENV_LOG));
     }
     log_level_set(level);
     log_sink_set(log_sink_stream, stderr);
@@ -117,7 +120,8 @@ int main(int argc, char **argv) {
         status = run_command(argc, (const char *const *)argv);
     }
     if (status == MIP_OK && (fflush(stdout) != 0 || ferror(stdout))) {
-        status = mip_error_set(MIP_E_IO, __FILE__, __LINE__, __func__, NULL, "cannot write to standard output");
+        status = mip_error_set(MIP_E_IO, __FILE__, __LINE__, __func__, NULL,
+                               "cannot write to standard output");
     }
     if (status != MIP_OK) {
         fflush(stdout);

@@ -24,14 +24,16 @@ static mip_status unknown_option(arena *a, const cmd_entry *entry, const char *t
     const char *nearest = str_nearest(typed, names, (size_t)n);
     char *hint = NULL;
     if (nearest != NULL) {
-        MIP_TRY(arena_printf(a, &hint, "did you mean --%s? See: mip %s --help", nearest, entry->name));
+        MIP_TRY(
+            arena_printf(a, &hint, "did you mean --%s? See: mip %s --help", nearest, entry->name));
     } else {
         MIP_TRY(arena_printf(a, &hint, "see: mip %s --help", entry->name));
     }
     MIP_FAIL(MIP_E_CONFIG, hint, "mip %s has no option --%s", entry->name, typed);
 }
 
-static mip_status take_option(arena *a, cli_args *out, const char *arg, const char *next, bool *took_next) {
+static mip_status take_option(arena *a, cli_args *out, const char *arg, const char *next,
+                              bool *took_next) {
     const cmd_entry *entry = out->entry;
     const char *equals = strchr(arg, '=');
     const size_t length = equals != NULL ? (size_t)(equals - arg) : strlen(arg);
@@ -66,7 +68,8 @@ static mip_status take_option(arena *a, cli_args *out, const char *arg, const ch
     return unknown_option(a, entry, typed);
 }
 
-mip_status cli_parse(arena *a, const cmd_entry *entry, int n, const char *const *argv, cli_args *out) {
+mip_status cli_parse(arena *a, const cmd_entry *entry, int n, const char *const *argv,
+                     cli_args *out) {
     *out = (cli_args){.entry = entry};
     MIP_TRY(ARENA_NEW(a, n + 1, &out->words));
     for (int i = 0; i < n_options(entry); i++) {
@@ -109,12 +112,13 @@ const char *cli_value(const cli_args *args, const char *option, const char *fall
     return args->n_values[i] > 0 ? args->values[i][args->n_values[i] - 1] : fallback;
 }
 
-mip_status cli_int(const cli_args *args, const char *option, int64_t min, int64_t max, int64_t fallback, int64_t *out) {
+mip_status cli_int(const cli_args *args, const char *option, int64_t min, int64_t max,
+                   int64_t fallback, int64_t *out) {
     const char *text = cli_value(args, option, NULL);
     *out = fallback;
     if (text != NULL && (!str_parse_i64(text, out) || *out < min || *out > max)) {
-        MIP_FAIL(MIP_E_CONFIG, NULL, "--%s %s: expected a whole number from %lld to %lld", option, text, (long long)min,
-                 (long long)max);
+        MIP_FAIL(MIP_E_CONFIG, NULL, "--%s %s: expected a whole number from %lld to %lld", option,
+                 text, (long long)min, (long long)max);
     }
     return MIP_OK;
 }
@@ -132,7 +136,8 @@ void cli_print_help(const cmd_entry *entry) {
     }
     for (const cli_option *o = entry->options; o->name != NULL; o++) {
         char left[48];
-        snprintf(left, sizeof left, "--%s%s%s", o->name, o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
+        snprintf(left, sizeof left, "--%s%s%s", o->name, o->value != NULL ? " " : "",
+                 o->value != NULL ? o->value : "");
         printf("  %-26s %s%s\n", left, o->help, o->repeated ? " (may be repeated)" : "");
     }
     printf("\nexamples\n%s", entry->examples);

@@ -32,8 +32,8 @@ mip_status run_attribute(experiment *e) {
     if (report.was_done) {
         printf("attribute  done already: %s\n", h5);
     } else {
-        printf("attribute  %" PRId64 " forget and %" PRId64 " retain samples in %.1f s: %s\n", report.n_forget,
-               report.n_retain, report.seconds, h5);
+        printf("attribute  %" PRId64 " forget and %" PRId64 " retain samples in %.1f s: %s\n",
+               report.n_forget, report.n_retain, report.seconds, h5);
     }
     str_init(&text);
     const mip_status status = summary_neurons(&e->memory, h5, TOP_NEURONS_SHOWN, &text);
@@ -53,10 +53,11 @@ mip_status run_edit(experiment *e) {
         printf("edit       done already: %s/model\n", e->dir);
         return MIP_OK;
     }
-    printf("edit       %" PRId64 " text and %" PRId64 " vision neurons, %" PRId64 " steps in %.1f s; forget loss %.4g -> %.4g, "
+    printf("edit       %" PRId64 " text and %" PRId64 " vision neurons, %" PRId64
+           " steps in %.1f s; forget loss %.4g -> %.4g, "
            "retain loss %.3g: %s/model\n",
-           report.n_text, report.n_vision, report.n_steps, report.seconds, report.forget_first, report.forget_last,
-           report.retain_last, e->dir);
+           report.n_text, report.n_vision, report.n_steps, report.seconds, report.forget_first,
+           report.forget_last, report.retain_last, e->dir);
     return MIP_OK;
 }
 

@@ -340,7 +340,8 @@ out:
     return status;
 }
 
-mip_status protocol_mip_plan(const eval_job *job, session *s, int64_t *n_questions, session_need *out) {
+mip_status protocol_mip_plan(const eval_job *job, session *s, int64_t *n_questions,
+                             session_need *out) {
     answer_planner planner = {.s = s};
     eval_job dry = *job;
     eval_summary summary;

@@ -273,7 +273,8 @@ static const config_key keys[] = {
      .help = "AdamW: added to the root.", .source = "torch.optim.AdamW"},
 
     {"eval.before", CONFIG_BOOL, AT(eval.before), .fallback = "true",
-     .help = "Evaluate the unedited model too; false where another run of the same model has done so."},
+     .help =
+         "Evaluate the unedited model too; false where another run of the same model has done so."},
     {"eval.sets", CONFIG_FLAGS, AT(eval.sets), .choices = sets,
      .fallback = "[forget, retain, celebrity]", .help = "Which people are asked about.",
      .source = "MLLMU-Bench (NAACL 2025)"},

@@ -16,12 +16,15 @@ static mip_norm_args norm_args(const adapter *a, int64_t rows, const float *in) 
 }
 
 static mip_act_args act_args(const adapter *a, int64_t groups, const float *pre) {
-    return (mip_act_args){.kind = a->act, .rows = groups, .width = a->in.out, .g = pre, .ld_gu = a->in.out};
+    return (mip_act_args){
+        .kind = a->act, .rows = groups, .width = a->in.out, .g = pre, .ld_gu = a->in.out};
 }
 
-mip_status adapter_fwd(exec *x, const adapter *a, int64_t rows, const float *in, float *out, adapter_saved *s) {
+mip_status adapter_fwd(exec *x, const adapter *a, int64_t rows, const float *in, float *out,
+                       adapter_saved *s) {
     if (rows % a->group != 0) {
-        MIP_FAIL(MIP_E_SHAPE, NULL, "%lld patches do not form groups of %lld", (long long)rows, (long long)a->group);
+        MIP_FAIL(MIP_E_SHAPE, NULL, "%lld patches do not form groups of %lld", (long long)rows,
+                 (long long)a->group);
     }
     const int64_t groups = rows / a->group;
     float *y = NULL;
@@ -33,7 +36,8 @@ mip_status adapter_fwd(exec *x, const adapter *a, int64_t rows, const float *in,
     mip_norm_args norm = norm_args(a, rows, in);
     norm.y = y;
     MIP_TRY(norm_fwd(x, norm));
-    MIP_TRY(linear_fwd(x, &a->in, groups, y, s->pre, 0)); // `group` consecutive rows are one row here
+    MIP_TRY(
+        linear_fwd(x, &a->in, groups, y, s->pre, 0)); // `group` consecutive rows are one row here
     MIP_TRY(EXEC_NEW(x, groups * a->in.out, &hidden));
     mip_act_args act = act_args(a, groups, s->pre);
     act.a = hidden;
@@ -43,8 +47,8 @@ mip_status adapter_fwd(exec *x, const adapter *a, int64_t rows, const float *in,
     return MIP_OK;
 }
 
-mip_status adapter_vjp(exec *x, const adapter *a, int64_t rows, const adapter_saved *s, const float *d_out, float *d_in,
-                       const adapter_grads *g) {
+mip_status adapter_vjp(exec *x, const adapter *a, int64_t rows, const adapter_saved *s,
+                       const float *d_out, float *d_in, const adapter_grads *g) {
     const int64_t groups = rows / a->group;
     const size_t mark = exec_mark(x);
     float *d_hidden = NULL;
@@ -80,8 +84,8 @@ mip_status adapter_vjp(exec *x, const adapter *a, int64_t rows, const adapter_sa
     return MIP_OK;
 }
 
-mip_status adapter_jvp(exec *x, const adapter *a, int64_t rows, const adapter_saved *s, const float *t_in,
-                       float *t_out) {
+mip_status adapter_jvp(exec *x, const adapter *a, int64_t rows, const adapter_saved *s,
+                       const float *t_in, float *t_out) {
     const int64_t groups = rows / a->group;
     const size_t mark = exec_mark(x);
     float *ty = NULL;

@@ -28,14 +28,15 @@ typedef struct adapter_grads {
 } adapter_grads;
 
 /* adapter_fwd - out [rows / group, C] overwritten. saved->pre is allocated in the arena here. */
-mip_status adapter_fwd(exec *x, const adapter *a, int64_t rows, const float *in, float *out, adapter_saved *saved);
+mip_status adapter_fwd(exec *x, const adapter *a, int64_t rows, const float *in, float *out,
+                       adapter_saved *saved);
 
 /* adapter_vjp - d_in [rows, Cv] overwritten from d_out [rows / group, C]; grads may be NULL. */
-mip_status adapter_vjp(exec *x, const adapter *a, int64_t rows, const adapter_saved *saved, const float *d_out,
-                       float *d_in, const adapter_grads *grads);
+mip_status adapter_vjp(exec *x, const adapter *a, int64_t rows, const adapter_saved *saved,
+                       const float *d_out, float *d_in, const adapter_grads *grads);
 
 /* adapter_jvp - t_out [rows / group, C] overwritten from t_in [rows, Cv]. */
-mip_status adapter_jvp(exec *x, const adapter *a, int64_t rows, const adapter_saved *saved, const float *t_in,
-                       float *t_out);
+mip_status adapter_jvp(exec *x, const adapter *a, int64_t rows, const adapter_saved *saved,
+                       const float *t_in, float *t_out);
 
 #endif

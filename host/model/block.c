@@ -35,8 +35,8 @@ static mip_status norm_new(const block_call *c, const norm_weights *w, const flo
 }
 
 /* dh += J_norm^T dy, and the norm's own gradients where wanted. */
-static mip_status norm_back(const block_call *c, const norm_weights *w, const float *in, const float *dy, float *dh,
-                            const norm_grads *g) {
+static mip_status norm_back(const block_call *c, const norm_weights *w, const float *in,
+                            const float *dy, float *dh, const norm_grads *g) {
     mip_norm_args args = norm_args(c, w, in);
     args.dy = dy;
     args.dx = dh;
@@ -45,7 +45,8 @@ static mip_status norm_back(const block_call *c, const norm_weights *w, const fl
     return norm_vjp(c->x, args);
 }
 
-static mip_status norm_tangent(const block_call *c, const norm_weights *w, const float *in, const float *th, float **ty) {
+static mip_status norm_tangent(const block_call *c, const norm_weights *w, const float *in,
+                               const float *th, float **ty) {
     MIP_TRY(EXEC_NEW(c->x, c->rows->n_rows * c->desc->width, ty));
     mip_norm_args args = norm_args(c, w, in);
     args.tx = th;
@@ -150,13 +151,15 @@ static bool linear_wanted(const linear_grads *g) {
 }
 
 /* From the cotangent of the block's output to that of `mid`, in place. */
-static mip_status ffn_vjp(const block_call *c, const block_saved *s, float *dh, const block_grads *g) {
+static mip_status ffn_vjp(const block_call *c, const block_saved *s, float *dh,
+                          const block_grads *g) {
     const block_desc *d = c->desc;
     const int64_t n = c->rows->n_rows;
     const size_t mark = exec_mark(c->x);
     float *da = NULL;
     float *d_pre = NULL;
-    float *y = NULL; // gradient of the norm's output; before that the norm's output, where a weight gradient needs it
+    float *y =
+        NULL; // gradient of the norm's output; before that the norm's output, where a weight gradient needs it
 
     if (g != NULL && linear_wanted(&g->ffn_out)) {
         float *a = NULL;
@@ -190,7 +193,8 @@ static mip_status ffn_vjp(const block_call *c, const block_saved *s, float *dh, 
 }
 
 /* From the cotangent of `mid` to that of the block's input, in place. */
-static mip_status attention_half_vjp(const block_call *c, const block_saved *s, float *dh, const block_grads *g) {
+static mip_status attention_half_vjp(const block_call *c, const block_saved *s, float *dh,
+                                     const block_grads *g) {
     const block_desc *d = c->desc;
     const int64_t n = c->rows->n_rows;
     const size_t mark = exec_mark(c->x);

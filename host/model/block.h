@@ -27,10 +27,10 @@ typedef struct block_desc {
     bool gated;
     mip_act act;
     norm_weights attention_norm, ffn_norm;
-    linear qkv;      // [(H + 2 G) D, C]: rows of q, then k, then v
+    linear qkv;           // [(H + 2 G) D, C]: rows of q, then k, then v
     linear attention_out; // [C, H D]
-    linear ffn_in;   // gated [2F, C]: row j writes gate_j, row F + j writes up_j; plain [F, C]
-    linear ffn_out;  // [C, F]: column j reads neuron j
+    linear ffn_in;        // gated [2F, C]: row j writes gate_j, row F + j writes up_j; plain [F, C]
+    linear ffn_out;       // [C, F]: column j reads neuron j
 } block_desc;
 
 enum { LAYOUT_MAX_LISTS = 2 };
@@ -88,7 +88,8 @@ mip_status block_saved_alloc(exec *x, const block_desc *desc, int64_t n_rows, bl
 mip_status block_fwd(const block_call *c, const float *in, float *out, block_saved *saved);
 
 /* block_vjp - dh [N, C]: in the cotangent of out, on return that of in. Adds the wanted gradients (NULL = none). */
-mip_status block_vjp(const block_call *c, const block_saved *saved, float *dh, const block_grads *grads);
+mip_status block_vjp(const block_call *c, const block_saved *saved, float *dh,
+                     const block_grads *grads);
 
 /* block_jvp - th [N, C]: in the tangent of in, on return that of out. Prefix keys and values have tangent zero. */
 mip_status block_jvp(const block_call *c, const block_saved *saved, float *th);

@@ -22,18 +22,19 @@ typedef struct generated {
 } generated;
 
 /* generate_greedy - out [n] for n prompts. */
-mip_status generate_greedy(exec *x, const model *m, int64_t n, const sequence *prompts, const generate_options *options,
-                           generated *out);
+mip_status generate_greedy(exec *x, const model *m, int64_t n, const sequence *prompts,
+                           const generate_options *options, generated *out);
 void generated_free(generated *out, int64_t n);
 
 typedef struct continuation {
     const int32_t *ids; // host [n], n >= 1
     int64_t n;
-    double logp;        // out: sum of log p(ids[i] | prompt, ids[< i])
+    double logp;         // out: sum of log p(ids[i] | prompt, ids[< i])
     double *logp_tokens; // out host [n] or NULL
 } continuation;
 
 /* score_continuations - log probability of each continuation after the prompt; the prompt runs once. */
-mip_status score_continuations(exec *x, const model *m, const sequence *prompt, int64_t n, continuation *c);
+mip_status score_continuations(exec *x, const model *m, const sequence *prompt, int64_t n,
+                               continuation *c);
 
 #endif

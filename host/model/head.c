@@ -52,7 +52,8 @@ static mip_status gather_and_norm(head_call *c, const float *h) {
     return norm_fwd(c->x, norm);
 }
 
-static mip_status logits_chunk(const head_call *c, int64_t v_begin, int64_t chunk, float *z, int64_t ldz) {
+static mip_status logits_chunk(const head_call *c, int64_t v_begin, int64_t chunk, float *z,
+                               int64_t ldz) {
     const int64_t width = c->head->width;
     return gemm_run(c->x, (mip_gemm_args){.form = MIP_GEMM_NT,
                                           .m = c->n,
@@ -97,8 +98,9 @@ static mip_status value_pass(const head_call *c, mip_xent_state *host_state, dou
         const mip_xent_state *s = &host_state[i];
         logp[i] = -log1p(s->sum_other * exp(s->max - s->z_target));
         if (!isfinite(logp[i])) {
-            MIP_FAIL(MIP_E_NUMERIC, "the weights or the input hold NaN or Inf; run: mip inspect MODEL",
-                     "log probability of token %d at row %d is not finite", c->target[i], c->rows[i]);
+            MIP_FAIL(
+                MIP_E_NUMERIC, "the weights or the input hold NaN or Inf; run: mip inspect MODEL",
+                "log probability of token %d at row %d is not finite", c->target[i], c->rows[i]);
         }
     }
     return MIP_OK;
@@ -115,7 +117,8 @@ static mip_status scale_by_coef(const head_call *c, const float *coef, int64_t c
                                           .alpha = coef});
 }
 
-static mip_status gradient_pass(const head_call *c, const float *coef, float *dy, const head_grads *g) {
+static mip_status gradient_pass(const head_call *c, const float *coef, float *dy,
+                                const head_grads *g) {
     const int64_t width = c->head->width;
     for (int64_t v = 0; v < c->head->vocab; v += CHUNK_COLUMNS) {
         const int64_t chunk = chunk_at(c->head, v);
@@ -161,7 +164,8 @@ static mip_status gradient_pass(const head_call *c, const float *coef, float *dy
 }
 
 /* dh[rows] += J_norm^T dy. */
-static mip_status scatter_through_norm(const head_call *c, const float *dy, float *dh, const head_grads *g) {
+static mip_status scatter_through_norm(const head_call *c, const float *dy, float *dh,
+                                       const head_grads *g) {
     const int64_t width = c->head->width;
     float *d_hidden = NULL;
     MIP_TRY(EXEC_NEW(c->x, c->n * width, &d_hidden));
@@ -182,8 +186,9 @@ static mip_status scatter_through_norm(const head_call *c, const float *dy, floa
                                           .accumulate = 1});
 }
 
-mip_status head_logp(exec *x, const vocab_head *head, const float *h, int64_t n, const int32_t *rows,
-                     const int32_t *target, const float *coef, double *logp, float *dh, const head_grads *grads) {
+mip_status head_logp(exec *x, const vocab_head *head, const float *h, int64_t n,
+                     const int32_t *rows, const int32_t *target, const float *coef, double *logp,
+                     float *dh, const head_grads *grads) {
     if (n == 0) {
         return MIP_OK;
     }
@@ -197,8 +202,8 @@ mip_status head_logp(exec *x, const vocab_head *head, const float *h, int64_t n,
     }
     for (int64_t i = 0; i < n; i++) {
         if (target[i] < 0 || target[i] >= head->vocab) {
-            MIP_FAIL_GOTO(MIP_E_ARG, NULL, "target %d of row %d is outside the vocabulary of %lld", target[i], rows[i],
-                          (long long)head->vocab);
+            MIP_FAIL_GOTO(MIP_E_ARG, NULL, "target %d of row %d is outside the vocabulary of %lld",
+                          target[i], rows[i], (long long)head->vocab);
         }
     }
     MIP_TRY_GOTO(gather_and_norm(&c, h));
@@ -216,7 +221,8 @@ out:
     return status;
 }
 
-mip_status head_logits(exec *x, const vocab_head *head, const float *h, int64_t n, const int32_t *rows, float *logits) {
+mip_status head_logits(exec *x, const vocab_head *head, const float *h, int64_t n,
+                       const int32_t *rows, float *logits) {
     const size_t mark = exec_mark(x);
     head_call c = {.x = x, .head = head, .n = n, .rows = rows};
     MIP_TRY(gather_and_norm(&c, h));

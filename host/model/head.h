@@ -27,10 +27,12 @@ typedef struct head_grads { // +=; NULL = not wanted
  *   out  logp host [n]
  *        dh dev [N, C] or NULL: += d/dh of sum_i coef[i] * logp[i] (coef NULL = all 1) at the rows; the caller zeroes it
  *   error MIP_E_NUMERIC if a log probability is not finite. */
-mip_status head_logp(exec *x, const vocab_head *head, const float *h, int64_t n, const int32_t *rows,
-                     const int32_t *target, const float *coef, double *logp, float *dh, const head_grads *grads);
+mip_status head_logp(exec *x, const vocab_head *head, const float *h, int64_t n,
+                     const int32_t *rows, const int32_t *target, const float *coef, double *logp,
+                     float *dh, const head_grads *grads);
 
 /* head_logits - logits dev [n, V] of hidden rows rows[i]. */
-mip_status head_logits(exec *x, const vocab_head *head, const float *h, int64_t n, const int32_t *rows, float *logits);
+mip_status head_logits(exec *x, const vocab_head *head, const float *h, int64_t n,
+                       const int32_t *rows, float *logits);
 
 #endif

@@ -9,8 +9,9 @@
 #include "base/status_priv.h"
 #include "ops/ops.h"
 
-static mip_status product(exec *x, mip_gemm_form form, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
-                          const float *b, int64_t ldb, float *c, int64_t ldc, int accumulate) {
+static mip_status product(exec *x, mip_gemm_form form, int64_t m, int64_t n, int64_t k,
+                          const float *a, int64_t lda, const float *b, int64_t ldb, float *c,
+                          int64_t ldc, int accumulate) {
     return gemm_run(x, (mip_gemm_args){.form = form,
                                        .m = m,
                                        .n = n,
@@ -46,23 +47,25 @@ static mip_status scale_rows(exec *x, int64_t rows, int64_t width, float scale, 
 }
 
 /* low = scale * in A^T [rows, rank], in the arena. */
-static mip_status lora_down(exec *x, const linear *l, const lora_adapter *ad, int64_t rows, const float *in, float **low) {
+static mip_status lora_down(exec *x, const linear *l, const lora_adapter *ad, int64_t rows,
+                            const float *in, float **low) {
     MIP_TRY(EXEC_NEW(x, rows * ad->rank, low));
-    MIP_TRY(product(x, MIP_GEMM_NT, rows, ad->rank, l->in, in, l->in, ad->a, l->in, *low, ad->rank, 0));
+    MIP_TRY(
+        product(x, MIP_GEMM_NT, rows, ad->rank, l->in, in, l->in, ad->a, l->in, *low, ad->rank, 0));
     return scale_rows(x, rows, ad->rank, ad->scale, *low);
 }
 
 /* d_low = scale * d_out[:, adapter rows] B [rows, rank], in the arena. */
-static mip_status lora_up_vjp(exec *x, const linear *l, const lora_adapter *ad, int64_t rows, const float *d_out,
-                              float **d_low) {
+static mip_status lora_up_vjp(exec *x, const linear *l, const lora_adapter *ad, int64_t rows,
+                              const float *d_out, float **d_low) {
     MIP_TRY(EXEC_NEW(x, rows * ad->rank, d_low));
-    MIP_TRY(product(x, MIP_GEMM_NN, rows, ad->rank, ad->row_end - ad->row_begin, d_out + ad->row_begin, l->out, ad->b,
-                    ad->rank, *d_low, ad->rank, 0));
+    MIP_TRY(product(x, MIP_GEMM_NN, rows, ad->rank, ad->row_end - ad->row_begin,
+                    d_out + ad->row_begin, l->out, ad->b, ad->rank, *d_low, ad->rank, 0));
     return scale_rows(x, rows, ad->rank, ad->scale, *d_low);
 }
 
-static mip_status apply(exec *x, const linear *l, int64_t rows, const float *in, const float *bias, float *out,
-                        int accumulate) {
+static mip_status apply(exec *x, const linear *l, int64_t rows, const float *in, const float *bias,
+                        float *out, int accumulate) {
     MIP_TRY(gemm_run(x, (mip_gemm_args){.form = MIP_GEMM_NT,
                                         .m = rows,
                                         .n = l->out,
@@ -81,35 +84,41 @@ static mip_status apply(exec *x, const linear *l, int64_t rows, const float *in,
         const size_t mark = exec_mark(x);
         float *low = NULL;
         MIP_TRY(lora_down(x, l, ad, rows, in, &low));
-        MIP_TRY(product(x, MIP_GEMM_NT, rows, ad->row_end - ad->row_begin, ad->rank, low, ad->rank, ad->b, ad->rank,
-                        out + ad->row_begin, l->out, 1));
+        MIP_TRY(product(x, MIP_GEMM_NT, rows, ad->row_end - ad->row_begin, ad->rank, low, ad->rank,
+                        ad->b, ad->rank, out + ad->row_begin, l->out, 1));
         exec_release(x, mark);
     }
     return MIP_OK;
 }
 
-mip_status linear_fwd(exec *x, const linear *l, int64_t rows, const float *in, float *out, int accumulate) {
+mip_status linear_fwd(exec *x, const linear *l, int64_t rows, const float *in, float *out,
+                      int accumulate) {
     return apply(x, l, rows, in, l->bias, out, accumulate);
 }
 
-mip_status linear_jvp(exec *x, const linear *l, int64_t rows, const float *t_in, float *t_out, int accumulate) {
+mip_status linear_jvp(exec *x, const linear *l, int64_t rows, const float *t_in, float *t_out,
+                      int accumulate) {
     return apply(x, l, rows, t_in, NULL, t_out, accumulate);
 }
 
-mip_status linear_vjp(exec *x, const linear *l, int64_t rows, const float *d_out, float *d_in, int accumulate) {
-    MIP_TRY(product(x, MIP_GEMM_NN, rows, l->in, l->out, d_out, l->out, l->w, l->in, d_in, l->in, accumulate));
+mip_status linear_vjp(exec *x, const linear *l, int64_t rows, const float *d_out, float *d_in,
+                      int accumulate) {
+    MIP_TRY(product(x, MIP_GEMM_NN, rows, l->in, l->out, d_out, l->out, l->w, l->in, d_in, l->in,
+                    accumulate));
     for (int i = 0; i < l->n_lora; i++) {
         const lora_adapter *ad = &l->lora[i];
         const size_t mark = exec_mark(x);
         float *d_low = NULL;
         MIP_TRY(lora_up_vjp(x, l, ad, rows, d_out, &d_low));
-        MIP_TRY(product(x, MIP_GEMM_NN, rows, l->in, ad->rank, d_low, ad->rank, ad->a, l->in, d_in, l->in, 1));
+        MIP_TRY(product(x, MIP_GEMM_NN, rows, l->in, ad->rank, d_low, ad->rank, ad->a, l->in, d_in,
+                        l->in, 1));
         exec_release(x, mark);
     }
     return MIP_OK;
 }
 
-static mip_status bias_gradient(exec *x, int64_t rows, int64_t width, const float *d_out, float *dbias) {
+static mip_status bias_gradient(exec *x, int64_t rows, int64_t width, const float *d_out,
+                                float *dbias) {
     const mip_range all = {.begin = 0, .len = (int32_t)rows};
     return colsum_run(x, (mip_colsum_args){.width = width,
                                            .ranges = &all,
@@ -121,8 +130,8 @@ static mip_status bias_gradient(exec *x, int64_t rows, int64_t width, const floa
 }
 
 /* The listed output rows only: gather their columns of d_out, then a small product. */
-static mip_status listed_rows_gradient(exec *x, const linear *l, int64_t rows, const float *in, const float *d_out,
-                                       const linear_grads *g) {
+static mip_status listed_rows_gradient(exec *x, const linear *l, int64_t rows, const float *in,
+                                       const float *d_out, const linear_grads *g) {
     const size_t mark = exec_mark(x);
     float *d_rows = NULL;
     MIP_TRY(EXEC_NEW(x, rows * g->n_rows, &d_rows));
@@ -133,7 +142,8 @@ static mip_status listed_rows_gradient(exec *x, const linear *l, int64_t rows, c
                                         .ld_src = l->out,
                                         .dst = d_rows}));
     if (g->dw_rows != NULL) {
-        MIP_TRY(product(x, MIP_GEMM_TN, g->n_rows, l->in, rows, d_rows, g->n_rows, in, l->in, g->dw_rows, l->in, 1));
+        MIP_TRY(product(x, MIP_GEMM_TN, g->n_rows, l->in, rows, d_rows, g->n_rows, in, l->in,
+                        g->dw_rows, l->in, 1));
     }
     if (g->dbias_rows != NULL) {
         MIP_TRY(bias_gradient(x, rows, g->n_rows, d_rows, g->dbias_rows));
@@ -142,24 +152,26 @@ static mip_status listed_rows_gradient(exec *x, const linear *l, int64_t rows, c
     return MIP_OK;
 }
 
-static mip_status lora_gradient(exec *x, const linear *l, const lora_adapter *ad, int64_t rows, const float *in,
-                                const float *d_out, float *da, float *db) {
+static mip_status lora_gradient(exec *x, const linear *l, const lora_adapter *ad, int64_t rows,
+                                const float *in, const float *d_out, float *da, float *db) {
     const size_t mark = exec_mark(x);
     float *low = NULL;
     float *d_low = NULL;
     MIP_TRY(lora_down(x, l, ad, rows, in, &low));
-    MIP_TRY(product(x, MIP_GEMM_TN, ad->row_end - ad->row_begin, ad->rank, rows, d_out + ad->row_begin, l->out, low,
-                    ad->rank, db, ad->rank, 1));
+    MIP_TRY(product(x, MIP_GEMM_TN, ad->row_end - ad->row_begin, ad->rank, rows,
+                    d_out + ad->row_begin, l->out, low, ad->rank, db, ad->rank, 1));
     MIP_TRY(lora_up_vjp(x, l, ad, rows, d_out, &d_low));
-    MIP_TRY(product(x, MIP_GEMM_TN, ad->rank, l->in, rows, d_low, ad->rank, in, l->in, da, l->in, 1));
+    MIP_TRY(
+        product(x, MIP_GEMM_TN, ad->rank, l->in, rows, d_low, ad->rank, in, l->in, da, l->in, 1));
     exec_release(x, mark);
     return MIP_OK;
 }
 
-mip_status linear_vjp_weights(exec *x, const linear *l, int64_t rows, const float *in, const float *d_out,
-                              const linear_grads *g) {
+mip_status linear_vjp_weights(exec *x, const linear *l, int64_t rows, const float *in,
+                              const float *d_out, const linear_grads *g) {
     if (g->dw != NULL) {
-        MIP_TRY(product(x, MIP_GEMM_TN, l->out, l->in, rows, d_out, l->out, in, l->in, g->dw, l->in, 1));
+        MIP_TRY(product(x, MIP_GEMM_TN, l->out, l->in, rows, d_out, l->out, in, l->in, g->dw, l->in,
+                        1));
     }
     if (g->dbias != NULL) {
         MIP_TRY(bias_gradient(x, rows, l->out, d_out, g->dbias));

@@ -29,8 +29,8 @@ typedef struct linear {
 
 /* What is wanted of one linear; NULL members are not computed. All are accumulated (+=). */
 typedef struct linear_grads {
-    float *dw;    // dev [out, in]
-    float *dbias; // dev [out]
+    float *dw;           // dev [out, in]
+    float *dbias;        // dev [out]
     const int32_t *rows; // host [n_rows]: only these output rows
     int64_t n_rows;
     float *dw_rows;    // dev [n_rows, in]
@@ -40,16 +40,19 @@ typedef struct linear_grads {
 } linear_grads;
 
 /* linear_fwd - y = x W^T + b, or += when accumulate. */
-mip_status linear_fwd(exec *x, const linear *l, int64_t rows, const float *in, float *out, int accumulate);
+mip_status linear_fwd(exec *x, const linear *l, int64_t rows, const float *in, float *out,
+                      int accumulate);
 
 /* linear_jvp - tangent of the output for a tangent of the input (weights constant): no bias. */
-mip_status linear_jvp(exec *x, const linear *l, int64_t rows, const float *t_in, float *t_out, int accumulate);
+mip_status linear_jvp(exec *x, const linear *l, int64_t rows, const float *t_in, float *t_out,
+                      int accumulate);
 
 /* linear_vjp - d_in = d_out W, or += when accumulate. */
-mip_status linear_vjp(exec *x, const linear *l, int64_t rows, const float *d_out, float *d_in, int accumulate);
+mip_status linear_vjp(exec *x, const linear *l, int64_t rows, const float *d_out, float *d_in,
+                      int accumulate);
 
 /* linear_vjp_weights - the wanted gradients of the parameters, from the input and the cotangent of the output. */
-mip_status linear_vjp_weights(exec *x, const linear *l, int64_t rows, const float *in, const float *d_out,
-                              const linear_grads *grads);
+mip_status linear_vjp_weights(exec *x, const linear *l, int64_t rows, const float *in,
+                              const float *d_out, const linear_grads *grads);
 
 #endif

@@ -24,17 +24,17 @@ typedef struct vision_desc {
 } vision_desc;
 
 typedef struct model {
-    const char *family;   // "qwen2_5_vl"
-    char *dir;            // checkpoint folder
-    exec *x;              // borrowed: where the weights live
-    void *weights;        // dev block, owned
+    const char *family; // "qwen2_5_vl"
+    char *dir;          // checkpoint folder
+    exec *x;            // borrowed: where the weights live
+    void *weights;      // dev block, owned
     size_t weights_bytes;
     struct weights_map *map; // name and place of every tensor of the checkpoint; owned
     int64_t vocab;
-    float *embed;         // dev [V, C]
-    stack text, vision;   // vision.n_layers == 0 for text-only models
+    float *embed;       // dev [V, C]
+    stack text, vision; // vision.n_layers == 0 for text-only models
     vision_desc vision_desc;
-    linear patch_embed;   // [Cv, patch_dim]
+    linear patch_embed; // [Cv, patch_dim]
     adapter merger;
     vocab_head head;
     bool tied;
@@ -54,8 +54,8 @@ void model_destroy(model *m);
 
 /* A parameter of the checkpoint as the model holds it: rows [0, rows) of a possibly fused matrix. */
 typedef struct model_tensor {
-    const char *name; // as in the checkpoint file
-    float *data;      // dev [rows, cols] contiguous
+    const char *name;   // as in the checkpoint file
+    float *data;        // dev [rows, cols] contiguous
     int64_t rows, cols; // vectors: rows = length, cols = 1
 } model_tensor;
 

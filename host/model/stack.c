@@ -38,7 +38,8 @@ static size_t hidden_bytes(const stack_call *c) {
 }
 
 /* Nothing is kept: two hidden states and the work of one layer. */
-static mip_status fwd_untraced(const stack_call *c, int begin, int end, const float *in, float *out) {
+static mip_status fwd_untraced(const stack_call *c, int begin, int end, const float *in,
+                               float *out) {
     const size_t mark = exec_mark(c->x);
     const int64_t elems = c->rows->n_rows * c->s->width;
     float *h[2] = {NULL, NULL};
@@ -62,10 +63,11 @@ static mip_status fwd_untraced(const stack_call *c, int begin, int end, const fl
     return MIP_OK;
 }
 
-mip_status stack_fwd(const stack_call *c, int begin, int end, const float *in, float *out, stack_trace *trace) {
+mip_status stack_fwd(const stack_call *c, int begin, int end, const float *in, float *out,
+                     stack_trace *trace) {
     if (begin < 0 || end > c->s->n_layers || begin > end) {
-        MIP_FAIL(MIP_E_ARG, NULL, "layers [%d, %d) of the %s stack, which has %d", begin, end, c->s->name,
-                 c->s->n_layers);
+        MIP_FAIL(MIP_E_ARG, NULL, "layers [%d, %d) of the %s stack, which has %d", begin, end,
+                 c->s->name, c->s->n_layers);
     }
     if (trace == NULL) {
         return fwd_untraced(c, begin, end, in, out);
@@ -89,7 +91,8 @@ mip_status stack_fwd(const stack_call *c, int begin, int end, const float *in, f
     return MIP_OK;
 }
 
-static mip_status keep_boundary(const stack_call *c, float *const *boundary, int layer, const float *dh) {
+static mip_status keep_boundary(const stack_call *c, float *const *boundary, int layer,
+                                const float *dh) {
     if (boundary == NULL || boundary[layer] == NULL) {
         return MIP_OK;
     }
@@ -99,7 +102,8 @@ static mip_status keep_boundary(const stack_call *c, float *const *boundary, int
 mip_status stack_vjp(const stack_call *c, const stack_trace *trace, int begin, int end, float *dh,
                      const block_grads *grads, float *const *boundary) {
     if (begin < trace->begin || end > trace->end) {
-        MIP_FAIL(MIP_E_ARG, NULL, "layers [%d, %d) of a trace of [%d, %d)", begin, end, trace->begin, trace->end);
+        MIP_FAIL(MIP_E_ARG, NULL, "layers [%d, %d) of a trace of [%d, %d)", begin, end,
+                 trace->begin, trace->end);
     }
     MIP_TRY(keep_boundary(c, boundary, end, dh));
     for (int l = end - 1; l >= begin; l--) {
@@ -112,7 +116,8 @@ mip_status stack_vjp(const stack_call *c, const stack_trace *trace, int begin, i
 
 mip_status stack_jvp(const stack_call *c, const stack_trace *trace, int begin, int end, float *th) {
     if (begin < trace->begin || end > trace->end) {
-        MIP_FAIL(MIP_E_ARG, NULL, "layers [%d, %d) of a trace of [%d, %d)", begin, end, trace->begin, trace->end);
+        MIP_FAIL(MIP_E_ARG, NULL, "layers [%d, %d) of a trace of [%d, %d)", begin, end,
+                 trace->begin, trace->end);
     }
     for (int l = begin; l < end; l++) {
         const block_call call = call_of(c, l);

@@ -39,7 +39,8 @@ void stack_trace_free(stack_trace *t);
  *   trace  NULL: only out is wanted. Else: everything a later vjp/jvp needs is kept in the arena; hidden[begin] = in (borrowed),
  *          hidden[end] = out.
  *   out    [N, C] overwritten; may equal in only when trace is NULL. */
-mip_status stack_fwd(const stack_call *c, int begin, int end, const float *in, float *out, stack_trace *trace);
+mip_status stack_fwd(const stack_call *c, int begin, int end, const float *in, float *out,
+                     stack_trace *trace);
 
 /* stack_vjp - dh [N, C] in place from layer end to layer begin of a trace; grads [n_layers] or NULL.
  *   boundary  NULL, or [n_layers + 1] dev [N, C]: boundary[l] gets dF/dhidden[l] for every l in [begin, end] that is non-NULL. */

@@ -9,11 +9,13 @@ static mip_status scale_columns(exec *x, const neuron_tap *t, int64_t rows, int6
     if (t->scale == NULL) {
         return MIP_OK;
     }
-    return colscale_run(x, (mip_colscale_args){.rows = rows, .width = ffn, .x = a, .ldx = ffn, .m = t->scale});
+    return colscale_run(
+        x, (mip_colscale_args){.rows = rows, .width = ffn, .x = a, .ldx = ffn, .m = t->scale});
 }
 
 /* a[rows, cols or all] = alpha * value, or zero. */
-static mip_status overwrite(exec *x, const neuron_tap *t, int64_t ffn, const float *value, float *a) {
+static mip_status overwrite(exec *x, const neuron_tap *t, int64_t ffn, const float *value,
+                            float *a) {
     if (t->cols != NULL) {
         return entries_run(x, (mip_entries_args){.n = t->n_rows,
                                                  .n_cols = t->n_cols,
@@ -65,7 +67,8 @@ mip_status taps_fwd(exec *x, const tap_list *taps, int layer, int64_t rows, int6
     return MIP_OK;
 }
 
-mip_status taps_vjp(exec *x, const tap_list *taps, int layer, int64_t rows, int64_t ffn, float *da) {
+mip_status taps_vjp(exec *x, const tap_list *taps, int layer, int64_t rows, int64_t ffn,
+                    float *da) {
     for (int i = taps != NULL ? taps->n - 1 : -1; i >= 0; i--) { // the reverse of the forward order
         const neuron_tap *t = &taps->taps[i];
         if (t->layer != layer) {
@@ -80,7 +83,8 @@ mip_status taps_vjp(exec *x, const tap_list *taps, int layer, int64_t rows, int6
     return MIP_OK;
 }
 
-mip_status taps_jvp(exec *x, const tap_list *taps, int layer, int64_t rows, int64_t ffn, float *ta) {
+mip_status taps_jvp(exec *x, const tap_list *taps, int layer, int64_t rows, int64_t ffn,
+                    float *ta) {
     for (int i = 0; taps != NULL && i < taps->n; i++) {
         const neuron_tap *t = &taps->taps[i];
         if (t->layer != layer) {

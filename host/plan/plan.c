@@ -10,7 +10,8 @@ static const double mib = 1024.0 * 1024.0;
 
 mip_status plan_measure_rate(exec *x, int64_t rows, int64_t n, int64_t k, double *flops_per_s) {
     const double least_s = 0.1;
-    const size_t bytes = (size_t)(rows * k + n * k + rows * n) * sizeof(float) + 4 * DEVICE_ALIGN_BYTES;
+    const size_t bytes =
+        (size_t)(rows * k + n * k + rows * n) * sizeof(float) + 4 * DEVICE_ALIGN_BYTES;
     if (x->arena.used_bytes == 0) {
         MIP_TRY(device_arena_reserve(&x->arena, bytes));
     }
@@ -72,21 +73,24 @@ size_t plan_peak_bytes(const plan *p) {
 mip_status plan_print(const plan *p, str *out) {
     MIP_TRY(str_printf(out, "device   %s, %.0f MiB free, %.1f GFLOP/s measured\n", p->device,
                        (double)p->available_bytes / mib, p->flops_per_s / 1e9));
-    MIP_TRY(str_printf(out, "weights  %.1f MiB (%s)\n\n", (double)p->weights_bytes / mib, p->weights_note));
-    MIP_TRY(str_printf(out, "%-20s %10s %-10s %12s %12s %12s %10s\n", "stage", "n", "", "work MiB", "host MiB", "TFLOP",
-                       "least"));
+    MIP_TRY(str_printf(out, "weights  %.1f MiB (%s)\n\n", (double)p->weights_bytes / mib,
+                       p->weights_note));
+    MIP_TRY(str_printf(out, "%-20s %10s %-10s %12s %12s %12s %10s\n", "stage", "n", "", "work MiB",
+                       "host MiB", "TFLOP", "least"));
     double seconds = 0;
     for (int i = 0; i < p->n; i++) {
         const plan_stage *s = &p->stages[i];
         char time[CLOCK_DURATION_BYTES];
         clock_duration(s->flops / p->flops_per_s, time);
         seconds += s->flops / p->flops_per_s;
-        MIP_TRY(str_printf(out, "%-20s %10lld %-10s %12.1f %12.1f %12.3f %10s\n", s->name, (long long)s->n_units, s->unit,
-                           (double)s->work_bytes / mib, (double)s->host_bytes / mib, s->flops / 1e12, time));
+        MIP_TRY(str_printf(out, "%-20s %10lld %-10s %12.1f %12.1f %12.3f %10s\n", s->name,
+                           (long long)s->n_units, s->unit, (double)s->work_bytes / mib,
+                           (double)s->host_bytes / mib, s->flops / 1e12, time));
     }
     char time[CLOCK_DURATION_BYTES];
     clock_duration(seconds, time);
-    return str_printf(out, "\npeak     %.1f MiB; at least %s at the measured rate\n", (double)plan_peak_bytes(p) / mib, time);
+    return str_printf(out, "\npeak     %.1f MiB; at least %s at the measured rate\n",
+                      (double)plan_peak_bytes(p) / mib, time);
 }
 
 mip_status plan_check(const plan *p) {
@@ -95,9 +99,12 @@ mip_status plan_check(const plan *p) {
         return MIP_OK;
     }
     MIP_FAIL(MIP_E_NOFIT,
-             "use a rule with fewer nodes (attribute.quadrature=radau2), a smaller edit.batch or eval.batch, or a machine with "
+             "use a rule with fewer nodes (attribute.quadrature=radau2), a smaller edit.batch or "
+             "eval.batch, or a machine with "
              "more memory",
-             "the run needs %.0f MiB (weights %.0f, stage '%s' %.0f), %s has %.0f MiB free", (double)plan_peak_bytes(p) / mib,
-             (double)p->weights_bytes / mib, most != NULL ? most->name : "none",
-             most != NULL ? (double)stage_bytes(p, most) / mib : 0.0, p->device, (double)p->available_bytes / mib);
+             "the run needs %.0f MiB (weights %.0f, stage '%s' %.0f), %s has %.0f MiB free",
+             (double)plan_peak_bytes(p) / mib, (double)p->weights_bytes / mib,
+             most != NULL ? most->name : "none",
+             most != NULL ? (double)stage_bytes(p, most) / mib : 0.0, p->device,
+             (double)p->available_bytes / mib);
 }

@@ -13,8 +13,8 @@
 enum { PLAN_MAX_STAGES = 8 };
 
 typedef struct plan_stage {
-    const char *name;  // "attribute text"
-    const char *unit;  // "samples", "steps", "questions"
+    const char *name; // "attribute text"
+    const char *unit; // "samples", "steps", "questions"
     int64_t n_units;
     double flops;      // of the whole stage
     size_t work_bytes; // device arena at its peak

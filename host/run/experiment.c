@@ -27,14 +27,15 @@ static mip_status take_folder(experiment *e) {
     return write_config(e);
 }
 
-mip_status experiment_open(const char *config_path, const char *const *sets, int n_sets, experiment_use use, progress *p,
-                           experiment *out) {
+mip_status experiment_open(const char *config_path, const char *const *sets, int n_sets,
+                           experiment_use use, progress *p, experiment *out) {
     experiment *e = out;
     char *manifest_path = NULL;
     *e = (experiment){.progress = p};
     arena_init(&e->memory);
     MIP_TRY(config_load(&e->memory, config_path, sets, (size_t)n_sets, &e->config));
-    cpu_threads_set((int)e->config.device.threads); // MIP_THREADS has the last word, see session_open
+    cpu_threads_set(
+        (int)e->config.device.threads); // MIP_THREADS has the last word, see session_open
     e->dir = e->config.output;
     if (use == EXPERIMENT_RUN) {
         MIP_TRY(take_folder(e));
@@ -108,7 +109,8 @@ static mip_status add_settings(str *out, const char *yaml, const char *prefixes)
         const size_t n = strcspn(line, "\n");
         char key[512];
         if (line[0] == ' ') {
-            snprintf(key, sizeof key, "%s.%.*s", section, (int)(n - strspn(line, " ")), line + strspn(line, " "));
+            snprintf(key, sizeof key, "%s.%.*s", section, (int)(n - strspn(line, " ")),
+                     line + strspn(line, " "));
         } else {
             snprintf(key, sizeof key, "%.*s", (int)n, line);
             snprintf(section, sizeof section, "%.*s", (int)strcspn(key, ":"), key);
@@ -138,6 +140,7 @@ mip_status experiment_fingerprint(experiment *e, const char *prefixes, char out[
     char *settings = NULL;
     char *text = NULL;
     MIP_TRY(experiment_settings(e, prefixes, &settings));
-    MIP_TRY(arena_printf(&e->memory, &text, "%smodel %s\ndata %s\n", settings, e->model_sha, e->data_sha));
+    MIP_TRY(arena_printf(&e->memory, &text, "%smodel %s\ndata %s\n", settings, e->model_sha,
+                         e->data_sha));
     return hash_sha256(text, strlen(text), out);
 }

@@ -37,8 +37,8 @@ typedef enum experiment_use {
 /* experiment_open - load config (with `--set` overrides), data set and model.
  *   error  MIP_E_CONFIG; MIP_E_IO when another process holds the run folder (it says who); errors of data set and model.
  *          *out may and must be closed then as well. */
-mip_status experiment_open(const char *config_path, const char *const *sets, int n_sets, experiment_use use, progress *p,
-                           experiment *out);
+mip_status experiment_open(const char *config_path, const char *const *sets, int n_sets,
+                           experiment_use use, progress *p, experiment *out);
 void experiment_close(experiment *e);
 
 /* experiment_path - "DIR/name" in the experiment's arena. */

@@ -23,7 +23,8 @@ const char *run_stage_name(run_stage stage) {
     return names[stage];
 }
 
-static mip_status read_mark(const json_doc *doc, const json_value *stages, run_stage stage, stage_mark *out) {
+static mip_status read_mark(const json_doc *doc, const json_value *stages, run_stage stage,
+                            stage_mark *out) {
     const json_value *mark = json_find(stages, run_stage_name(stage));
     const char *fingerprint = NULL;
     if (mark == NULL) {
@@ -103,7 +104,8 @@ static int64_t peak_resident_bytes(void) {
     return (int64_t)usage.ru_maxrss * 1024;
 }
 
-mip_status run_manifest_finish(experiment *e, run_stage stage, const char *fingerprint, double seconds) {
+mip_status run_manifest_finish(experiment *e, run_stage stage, const char *fingerprint,
+                               double seconds) {
     mip_status status = MIP_OK;
     char *path = NULL;
     run_manifest m;
@@ -136,8 +138,11 @@ mip_status run_manifest_check(experiment *e, run_stage stage, const char *finger
     }
     if (strcmp(found, fingerprint) != 0) {
         char *hint = NULL;
-        MIP_TRY(arena_printf(&e->memory, &hint, "choose another folder: --set output=runs/NAME; or remove %s", e->dir));
-        MIP_FAIL(MIP_E_CONFIG, hint, "%s holds the finished stage '%s' of other settings, model or data", e->dir,
+        MIP_TRY(arena_printf(&e->memory, &hint,
+                             "choose another folder: --set output=runs/NAME; or remove %s",
+                             e->dir));
+        MIP_FAIL(MIP_E_CONFIG, hint,
+                 "%s holds the finished stage '%s' of other settings, model or data", e->dir,
                  run_stage_name(stage));
     }
     *done = true;

@@ -28,7 +28,8 @@ typedef struct run_manifest {
 mip_status run_manifest_read(arena *a, const char *dir, run_manifest *out);
 
 /* run_manifest_finish - mark a stage as finished with these settings and write the manifest. seconds: this process's share. */
-mip_status run_manifest_finish(experiment *e, run_stage stage, const char *fingerprint, double seconds);
+mip_status run_manifest_finish(experiment *e, run_stage stage, const char *fingerprint,
+                               double seconds);
 
 /* run_manifest_check - whether the stage is finished with this fingerprint.
  * MIP_E_CONFIG if it is finished with other settings: the folder belongs to another config. */

@@ -13,14 +13,16 @@ static mip_status select_split(experiment *e, bool forget, record_task task, rec
     MIP_TRY(dataset_split_name(&e->memory, forget, e->config.data.forget_pct, &filter.split));
     MIP_TRY(dataset_select(&e->memory, &e->data, e->data.train, e->data.n_train, &filter, out));
     if (out->n == 0) {
-        MIP_FAIL(MIP_E_CONFIG, "look at the data: mip check DATA", "%s/train.jsonl has no '%s' rows of split %s",
-                 e->data.dir, record_task_name(task), filter.split);
+        MIP_FAIL(MIP_E_CONFIG, "look at the data: mip check DATA",
+                 "%s/train.jsonl has no '%s' rows of split %s", e->data.dir, record_task_name(task),
+                 filter.split);
     }
     return MIP_OK;
 }
 
 /* The people of a list in order of their first record. */
-static mip_status people_of(experiment *e, const record_list *list, const char ***people, int64_t *n) {
+static mip_status people_of(experiment *e, const record_list *list, const char ***people,
+                            int64_t *n) {
     *n = 0;
     MIP_TRY(ARENA_NEW(&e->memory, list->n, people));
     for (int64_t i = 0; i < list->n; i++) {

@@ -11,7 +11,8 @@
 
 typedef struct attribute_samples {
     int64_t n_forget, n_retain;
-    const record **records; // [n_forget + n_retain] forget first; borrowed, the list in the experiment's arena
+    const record **
+        records; // [n_forget + n_retain] forget first; borrowed, the list in the experiment's arena
 } attribute_samples;
 
 mip_status attribute_samples_select(experiment *e, attribute_samples *out);

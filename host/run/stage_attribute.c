@@ -39,7 +39,8 @@ static mip_status run_sample(exec *x, void *user) {
 /* Text samples have no vision path; everything else the config asks for. */
 static bool is_scored(const experiment *e, const record *r, attribution_modality m) {
     const uint32_t bit = m == ATTRIBUTION_TEXT ? CONFIG_ATTRIBUTE_TEXT : CONFIG_ATTRIBUTE_VISION;
-    return (e->config.attribute.modalities & bit) != 0 && (m == ATTRIBUTION_TEXT || r->n_images > 0);
+    return (e->config.attribute.modalities & bit) != 0 &&
+           (m == ATTRIBUTION_TEXT || r->n_images > 0);
 }
 
 static const stack *stack_of(const experiment *e, attribution_modality m) {
@@ -47,7 +48,8 @@ static const stack *stack_of(const experiment *e, attribution_modality m) {
 }
 
 static prompt_kind labels_of(const experiment *e) {
-    return e->config.attribute.labels == CONFIG_LABELS_CHAT ? PROMPT_CHAT_LABELS : PROMPT_ANSWER_LABELS;
+    return e->config.attribute.labels == CONFIG_LABELS_CHAT ? PROMPT_CHAT_LABELS
+                                                            : PROMPT_ANSWER_LABELS;
 }
 
 /* The settings that decide the scores, as root attributes of the file. */
@@ -63,13 +65,15 @@ static mip_status put_attributes(experiment *e, int64_t n_forget, attribution_sp
     a[n++] = (attribution_attribute){"model_sha", e->model_sha};
     a[n++] = (attribution_attribute){"data_sha", e->data_sha};
     a[n++] = (attribution_attribute){"commit", build_info_get().commit};
-    a[n++] = (attribution_attribute){"n_forget", n_forget_text}; // samples 0 .. n_forget - 1; the rest are retain samples
+    a[n++] = (attribution_attribute){
+        "n_forget", n_forget_text}; // samples 0 .. n_forget - 1; the rest are retain samples
     spec->attributes = a;
     spec->n_attributes = n;
     return MIP_OK;
 }
 
-static mip_status make_spec(experiment *e, const attribute_samples *s, const char *fingerprint, attribution_spec *spec) {
+static mip_status make_spec(experiment *e, const attribute_samples *s, const char *fingerprint,
+                            attribution_spec *spec) {
     const int64_t n = s->n_forget + s->n_retain;
     const char **ids = NULL;
     int64_t *n_tokens = NULL;
@@ -89,7 +93,8 @@ static mip_status make_spec(experiment *e, const attribute_samples *s, const cha
                                .n_tokens = n_tokens,
                                .fingerprint = fingerprint};
     for (int m = 0; m < ATTRIBUTION_MODALITIES; m++) {
-        const uint32_t bit = m == ATTRIBUTION_TEXT ? CONFIG_ATTRIBUTE_TEXT : CONFIG_ATTRIBUTE_VISION;
+        const uint32_t bit =
+            m == ATTRIBUTION_TEXT ? CONFIG_ATTRIBUTE_TEXT : CONFIG_ATTRIBUTE_VISION;
         const stack *st = stack_of(e, (attribution_modality)m);
         if (e->config.attribute.modalities & bit) {
             spec->shapes[m] = (attribution_shape){.n_layers = st->n_layers, .n_neurons = st->ffn};
@@ -100,8 +105,8 @@ static mip_status make_spec(experiment *e, const attribute_samples *s, const cha
 
 /* ---- scoring ------------------------------------------------------------------------------------------------- */
 
-static mip_status score_one(experiment *e, attribution_journal *j, const quadrature *rule, const record *r, int64_t i,
-                            attribution_modality m) {
+static mip_status score_one(experiment *e, attribution_journal *j, const quadrature *rule,
+                            const record *r, int64_t i, attribution_modality m) {
     mip_status status = MIP_OK;
     prompt p = {0};
     attribution_sample out = {0};
@@ -121,7 +126,8 @@ out:
     return status;
 }
 
-static mip_status score_all(experiment *e, attribution_journal *j, const attribute_samples *s, attribution_modality m) {
+static mip_status score_all(experiment *e, attribution_journal *j, const attribute_samples *s,
+                            attribution_modality m) {
     quadrature rule;
     const int64_t n = s->n_forget + s->n_retain;
     int64_t total = 0;
@@ -144,8 +150,8 @@ static mip_status score_all(experiment *e, attribution_journal *j, const attribu
 
 /* ---- selection ------------------------------------------------------------------------------------------------- */
 
-static mip_status count_votes(const attribution_journal *j, attribution_modality m, int64_t begin, int64_t end,
-                              path_votes *votes) {
+static mip_status count_votes(const attribution_journal *j, attribution_modality m, int64_t begin,
+                              int64_t end, path_votes *votes) {
     const attribution_spec *spec = journal_spec(j);
     attribution_sample s;
     MIP_TRY(attribution_sample_create(spec, m, &s));
@@ -161,7 +167,8 @@ static mip_status count_votes(const attribution_journal *j, attribution_modality
 }
 
 /* The edit set of one modality, in the experiment's arena. */
-static mip_status select_modality(experiment *e, const attribution_journal *j, attribution_modality m, int64_t n_forget,
+static mip_status select_modality(experiment *e, const attribution_journal *j,
+                                  attribution_modality m, int64_t n_forget,
                                   attribution_union *out) {
     mip_status status = MIP_OK;
     const attribution_spec *spec = journal_spec(j);
@@ -181,7 +188,8 @@ static mip_status select_modality(experiment *e, const attribution_journal *j, a
     MIP_TRY_GOTO(ARENA_NEW(&e->memory, n_layers + 1, &offsets));
     for (int l = 0; l < n_layers; l++) {
         int64_t n = 0;
-        MIP_TRY_GOTO(neuron_select(&forget, &retain, c->aggregate, cap, l, neurons + offsets[l], &n));
+        MIP_TRY_GOTO(
+            neuron_select(&forget, &retain, c->aggregate, cap, l, neurons + offsets[l], &n));
         offsets[l + 1] = offsets[l] + n;
     }
     *out = (attribution_union){.neurons = neurons, .offsets = offsets};
@@ -193,7 +201,8 @@ out:
 
 /* ---- the stage --------------------------------------------------------------------------------------------------- */
 
-static mip_status score_and_write(experiment *e, const attribute_samples *s, const char *fingerprint) {
+static mip_status score_and_write(experiment *e, const attribute_samples *s,
+                                  const char *fingerprint) {
     mip_status status = MIP_OK;
     attribution_journal *j = NULL;
     attribution_spec spec;
@@ -225,8 +234,10 @@ static mip_status check_source(experiment *e, const char *fingerprint) {
     char *hint = NULL;
     h5_attribution *f = NULL;
     MIP_TRY(attribution_path(e, &path));
-    MIP_TRY(arena_printf(&e->memory, &hint, "run it first, with the same attribute.* settings: mip attribute CONFIG --set output=%s",
-                         e->config.attribute.from));
+    MIP_TRY(arena_printf(
+        &e->memory, &hint,
+        "run it first, with the same attribute.* settings: mip attribute CONFIG --set output=%s",
+        e->config.attribute.from));
     if (!fs_exists(path)) {
         MIP_FAIL(MIP_E_CONFIG, hint, "attribute.from: %s does not exist", path);
     }
@@ -234,7 +245,8 @@ static mip_status check_source(experiment *e, const char *fingerprint) {
     const bool same = strcmp(h5_attribution_spec(f)->fingerprint, fingerprint) == 0;
     h5_attribution_close(f);
     if (!same) {
-        MIP_FAIL(MIP_E_CONFIG, hint, "attribute.from: %s was made with other settings, model or data", path);
+        MIP_FAIL(MIP_E_CONFIG, hint,
+                 "attribute.from: %s was made with other settings, model or data", path);
     }
     return MIP_OK;
 }
@@ -275,15 +287,17 @@ mip_status attribution_edit_set(experiment *e, edit_set *out) {
     MIP_TRY(edit_set_create(&e->session.model, out));
     MIP_TRY_GOTO(attribution_path(e, &path));
     if (!fs_exists(path)) {
-        MIP_FAIL_GOTO(MIP_E_CONFIG, "run: mip attribute CONFIG", "%s does not exist: the edit needs located neurons", path);
+        MIP_FAIL_GOTO(MIP_E_CONFIG, "run: mip attribute CONFIG",
+                      "%s does not exist: the edit needs located neurons", path);
     }
     MIP_TRY_GOTO(h5_attribution_open(path, &f));
     for (int m = 0; m < ATTRIBUTION_MODALITIES; m++) {
         const attribution_union u = h5_attribution_union(f, (attribution_modality)m);
         const int64_t n_layers = h5_attribution_spec(f)->shapes[m].n_layers;
         for (int64_t l = 0; u.offsets != NULL && l < n_layers; l++) {
-            MIP_TRY_GOTO(edit_set_assign(out, m == ATTRIBUTION_TEXT ? EDIT_TEXT : EDIT_VISION, (int)l,
-                                         u.offsets[l + 1] - u.offsets[l], u.neurons + u.offsets[l]));
+            MIP_TRY_GOTO(edit_set_assign(out, m == ATTRIBUTION_TEXT ? EDIT_TEXT : EDIT_VISION,
+                                         (int)l, u.offsets[l + 1] - u.offsets[l],
+                                         u.neurons + u.offsets[l]));
         }
     }
 out:
@@ -296,8 +310,9 @@ out:
 
 /* ---- plan ---------------------------------------------------------------------------------------------------------- */
 
-static mip_status plan_one(experiment *e, const quadrature *rule, const record *r, attribution_modality m,
-                           attribution_sample *scratch, session_need *need) {
+static mip_status plan_one(experiment *e, const quadrature *rule, const record *r,
+                           attribution_modality m, attribution_sample *scratch,
+                           session_need *need) {
     mip_status status = MIP_OK;
     prompt p = {0};
     session_need one;
@@ -334,7 +349,8 @@ mip_status attribute_plan(experiment *e, session_need needs[ATTRIBUTION_MODALITI
         MIP_TRY(attribution_sample_create(&spec, (attribution_modality)m, &scratch));
         for (int64_t i = 0; i < s.n_forget + s.n_retain && status == MIP_OK; i++) {
             if (is_scored(e, s.records[i], (attribution_modality)m)) {
-                status = plan_one(e, &rule, s.records[i], (attribution_modality)m, &scratch, &needs[m]);
+                status =
+                    plan_one(e, &rule, s.records[i], (attribution_modality)m, &scratch, &needs[m]);
                 n_samples[m]++;
             }
         }

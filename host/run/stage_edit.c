@@ -50,7 +50,8 @@ static mip_status edit_samples_create(experiment *e, bool forget, edit_samples *
     for (int64_t i = 0; i < rows.n; i++) {
         prompt *p = &out->prompts[i];
         MIP_TRY(prompt_create(&e->maker, rows.items[i], PROMPT_ANSWER_LABELS, p));
-        out->samples[i] = (train_sample){.id = rows.items[i]->id, .seq = p->seq, .labels = p->labels};
+        out->samples[i] =
+            (train_sample){.id = rows.items[i]->id, .seq = p->seq, .labels = p->labels};
     }
     return MIP_OK;
 }
@@ -90,7 +91,8 @@ static mip_status store_result(experiment *e, const edit_set *set) {
     MIP_TRY(experiment_path(e, "edit.h5", &h5));
     MIP_TRY(experiment_path(e, "model", &model_dir));
     MIP_TRY(experiment_settings(e, decisive_settings, &settings));
-    MIP_TRY(edit_changes(&e->session.x, &e->session.model, set, &e->config.edit, &e->memory, &changes));
+    MIP_TRY(
+        edit_changes(&e->session.x, &e->session.model, set, &e->config.edit, &e->memory, &changes));
     const edit_text attributes[] = {{"settings", settings}, {"model_sha", e->model_sha}};
     changes.attributes = attributes;
     changes.n_attributes = 2;
@@ -111,8 +113,10 @@ static mip_status run_edit(experiment *e, edit_report *out) {
     out->n_vision = edit_set_count(&set, EDIT_VISION);
     MIP_TRY_GOTO(edit_samples_create(e, true, &forget));
     MIP_TRY_GOTO(edit_samples_create(e, false, &retain));
-    const rmisu_data data = {
-        .forget = forget.samples, .n_forget = forget.n, .retain = retain.samples, .n_retain = retain.n};
+    const rmisu_data data = {.forget = forget.samples,
+                             .n_forget = forget.n,
+                             .retain = retain.samples,
+                             .n_retain = retain.n};
     const rmisu_options options = {.config = &e->config.edit,
                                    .seed = (uint64_t)e->config.seed,
                                    .state_path = state_path,
@@ -167,7 +171,8 @@ static mip_status planned_neurons(experiment *e, edit_set *out) {
     char *h5 = NULL;
     MIP_TRY(attribution_path(e, &h5));
     if (c->cap == 0 || fs_exists(h5)) {
-        return fs_exists(h5) ? choose_neurons(e, out) : edit_set_all(&e->session.model, c->modalities, out);
+        return fs_exists(h5) ? choose_neurons(e, out)
+                             : edit_set_all(&e->session.model, c->modalities, out);
     }
     MIP_TRY(edit_set_create(&e->session.model, out));
     for (int k = 0; k < EDIT_MODALITIES; k++) {
@@ -194,7 +199,8 @@ static mip_status longest_row(experiment *e, bool forget, prompt *out) {
     for (int64_t i = 0; i < rows.n; i++) {
         prompt p;
         MIP_TRY(prompt_measure(&e->maker, rows.items[i], PROMPT_ANSWER_LABELS, &p));
-        const int64_t cost = p.seq.n + (rows.items[i]->n_images > 0 ? INT64_C(1) << 32 : 0); // pictures cost most
+        const int64_t cost =
+            p.seq.n + (rows.items[i]->n_images > 0 ? INT64_C(1) << 32 : 0); // pictures cost most
         prompt_destroy(&p);
         if (cost > most) {
             most = cost;
@@ -247,7 +253,8 @@ mip_status edit_plan(experiment *e, plan_stage *out) {
     MIP_TRY_GOTO(edit_samples_select(e, false, &retain));
     out->n_units = rmisu_steps(&e->config.edit, retain.n);
     out->flops = 2 * x.counts.flops * (double)out->n_units; // a forget and a retain batch per step
-    out->work_bytes = x.arena.peak_bytes + 2 * params.memory.peak_bytes; // moments beside parameters and gradients
+    out->work_bytes = x.arena.peak_bytes +
+                      2 * params.memory.peak_bytes; // moments beside parameters and gradients
 out:
     prompt_destroy(&row);
     edit_params_destroy(&params);

@@ -21,7 +21,6 @@ typedef struct edit_report {
 /* stage_edit - nothing to do for edit.method none. The attribution must exist: MIP_E_CONFIG says how to make it. */
 mip_status stage_edit(experiment *e, edit_report *out);
 
-
 /* edit_plan - what the stage needs: one batch of the longest rows, run dry, times the steps. Before the attribution exists the
  * number of neurons is that of attribute.cap, or of every path entry. n_units 0 for edit.method none. */
 mip_status edit_plan(experiment *e, plan_stage *out);

@@ -30,22 +30,24 @@ static mip_status on_step(void *user, int64_t done, int64_t total) {
 
 static eval_job job_of(experiment *e, session *s, const char *model_sha, const char *path) {
     const config_eval *c = &e->config.eval;
-    return (eval_job){
-        .maker = &e->maker,
-        .answers = answerer_of_session(s),
-        .model_sha = model_sha,
-        .path = path,
-        .sets = c->sets,
-        .tasks = c->tasks,
-        .modalities = c->modalities,
-        .forget_pct = e->config.data.forget_pct,
-        .batch = c->batch,
-        .decode = {.max_new_tokens = c->max_new_tokens,
-                   .repetition_penalty = c->repetition_penalty > 0 ? c->repetition_penalty : s->model.repetition_penalty},
-        .option_likelihood = c->option_likelihood};
+    return (eval_job){.maker = &e->maker,
+                      .answers = answerer_of_session(s),
+                      .model_sha = model_sha,
+                      .path = path,
+                      .sets = c->sets,
+                      .tasks = c->tasks,
+                      .modalities = c->modalities,
+                      .forget_pct = e->config.data.forget_pct,
+                      .batch = c->batch,
+                      .decode = {.max_new_tokens = c->max_new_tokens,
+                                 .repetition_penalty = c->repetition_penalty > 0
+                                                           ? c->repetition_penalty
+                                                           : s->model.repetition_penalty},
+                      .option_likelihood = c->option_likelihood};
 }
 
-static mip_status evaluate(experiment *e, session *s, const char *model_sha, const char *label, const char *path) {
+static mip_status evaluate(experiment *e, session *s, const char *model_sha, const char *label,
+                           const char *path) {
     eval_progress p = {.bar = e->progress, .label = label, .done = -1};
     eval_summary summary;
     eval_job job = job_of(e, s, model_sha, path);
@@ -56,7 +58,8 @@ static mip_status evaluate(experiment *e, session *s, const char *model_sha, con
     return status;
 }
 
-static mip_status evaluate_edited(experiment *e, const char *model_dir, const char *model_sha, const char *path) {
+static mip_status evaluate_edited(experiment *e, const char *model_dir, const char *model_sha,
+                                  const char *path) {
     session edited;
     MIP_TRY(session_open(&edited, e->config.device.backend, model_dir));
     const mip_status status = evaluate(e, &edited, model_sha, "eval after", path);

@@ -28,7 +28,8 @@ out:
 }
 
 /* The hashes of eval/models.json, NULL where there is none, in the arena. */
-static mip_status models_of(arena *a, const char *run_dir, const char **before, const char **after) {
+static mip_status models_of(arena *a, const char *run_dir, const char **before,
+                            const char **after) {
     mip_status status = MIP_OK;
     char *path = NULL;
     json_doc doc = {0};
@@ -60,19 +61,20 @@ typedef struct column_list {
     int n;
 } column_list;
 
-static mip_status add_column(arena *a, column_list *list, const char *run_dir, const char *title, const char *sha,
-                             bool is_reference) {
+static mip_status add_column(arena *a, column_list *list, const char *run_dir, const char *title,
+                             const char *sha, bool is_reference) {
     char *path = NULL;
     if (list->n == TABLE_MAX_COLUMNS) {
         MIP_FAIL(MIP_E_CONFIG, NULL, "a table has at most %d columns", TABLE_MAX_COLUMNS);
     }
     MIP_TRY(fs_join(a, run_dir, "eval/items.jsonl", &path));
-    list->items[list->n++] =
-        (table_column){.title = title, .path = path, .model_sha = sha, .is_reference = is_reference};
+    list->items[list->n++] = (table_column){
+        .title = title, .path = path, .model_sha = sha, .is_reference = is_reference};
     return MIP_OK;
 }
 
-mip_status summary_table(arena *a, const char *const *run_dirs, int n_runs, const char *reference_dir, str *out) {
+mip_status summary_table(arena *a, const char *const *run_dirs, int n_runs,
+                         const char *reference_dir, str *out) {
     column_list columns = {.n = 0};
     const char *before = NULL;
     const char *after = NULL;

@@ -15,7 +15,8 @@ mip_status summary_neurons(arena *a, const char *h5_path, int n, str *out);
 /* summary_table - the evaluations of several run folders in one table: the unedited model of the first run that has it, then the
  * edited model of every run, then the reference: the unedited model of a run of the retain-only model (NULL = none).
  * MIP_E_CONFIG for a folder without an evaluation. */
-mip_status summary_table(arena *a, const char *const *run_dirs, int n_runs, const char *reference_dir, str *out);
+mip_status summary_table(arena *a, const char *const *run_dirs, int n_runs,
+                         const char *reference_dir, str *out);
 
 /* summary_files - the result files of a run folder that exist, one per line. */
 mip_status summary_files(arena *a, const char *run_dir, str *out);

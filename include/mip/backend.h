@@ -30,7 +30,8 @@ enum { MIP_BACKEND_ABI = 1 };
 typedef enum mip_gemm_form {
     MIP_GEMM_NT = 0, // c[m,n] = a[m,k] b[n,k]^T   linear forward: y = x W^T
     MIP_GEMM_NN = 1, // c[m,n] = a[m,k] b[k,n]     input gradient: dx = dy W
-    MIP_GEMM_TN = 2, // c[m,n] = a[k,m]^T b[k,n]   weight gradient: dW = dy^T x (sums over rows: not batch-invariant)
+    MIP_GEMM_TN =
+        2, // c[m,n] = a[k,m]^T b[k,n]   weight gradient: dW = dy^T x (sums over rows: not batch-invariant)
 } mip_gemm_form;
 
 typedef struct mip_gemm_args {
@@ -56,10 +57,10 @@ typedef struct mip_norm_args {
     mip_norm_kind kind;
     int64_t rows, width;
     float eps;
-    const float *x; // dev [rows, width], contiguous, as all matrices of this op
-    const float *w; // dev [width]
-    const float *b; // dev [width], LAYER only; else NULL
-    float *y;       // fwd: dev [rows, width] overwritten
+    const float *x;  // dev [rows, width], contiguous, as all matrices of this op
+    const float *w;  // dev [width]
+    const float *b;  // dev [width], LAYER only; else NULL
+    float *y;        // fwd: dev [rows, width] overwritten
     const float *dy; // vjp in
     float *dx;       // vjp out, += (the residual stream already holds its own gradient)
     float *dw, *db;  // vjp out [width], +=; NULL = not wanted
@@ -79,9 +80,10 @@ typedef struct mip_rope_args {
 
 /* ---- attention: softmax(scale q k^T) v within segments, grouped key/value heads ------------------------------ */
 typedef struct mip_segment {
-    int32_t begin, len;               // rows of q, and of the segment's own keys
-    int32_t prefix_begin, prefix_len; // rows of prefix_k / prefix_v that every query of the segment also sees
-    int32_t causal;                   // 1: query i sees own keys <= i; 0: all own keys
+    int32_t begin, len; // rows of q, and of the segment's own keys
+    int32_t prefix_begin,
+        prefix_len; // rows of prefix_k / prefix_v that every query of the segment also sees
+    int32_t causal; // 1: query i sees own keys <= i; 0: all own keys
 } mip_segment;
 
 typedef struct mip_attention_args {
@@ -90,16 +92,18 @@ typedef struct mip_attention_args {
     float scale;
     const mip_segment *segments; // host [n_segments]; rows outside all segments are left untouched
     int64_t n_segments;
-    const float *q, *k, *v; // dev [rows, heads*dim], [rows, kv_heads*dim] x2, all with row stride ld_qkv
+    const float *q, *k,
+        *v; // dev [rows, heads*dim], [rows, kv_heads*dim] x2, all with row stride ld_qkv
     int64_t ld_qkv;
-    const float *prefix_k, *prefix_v; // dev, row stride ld_prefix; constants (no gradient, no tangent); NULL without prefix
+    const float *prefix_k,
+        *prefix_v; // dev, row stride ld_prefix; constants (no gradient, no tangent); NULL without prefix
     int64_t ld_prefix;
-    float *o;   // dev [rows, heads*dim] contiguous: fwd out, overwritten; vjp and jvp in
-    float *lse; // dev [rows, heads] log-sum-exp of the scaled scores: fwd out; vjp and jvp in
-    const float *d_o;         // vjp in  [rows, heads*dim]
-    float *dq, *dk, *dv;      // vjp out, row stride ld_qkv, overwritten
+    float *o;         // dev [rows, heads*dim] contiguous: fwd out, overwritten; vjp and jvp in
+    float *lse;       // dev [rows, heads] log-sum-exp of the scaled scores: fwd out; vjp and jvp in
+    const float *d_o; // vjp in  [rows, heads*dim]
+    float *dq, *dk, *dv;       // vjp out, row stride ld_qkv, overwritten
     const float *tq, *tk, *tv; // jvp in, row stride ld_qkv
-    float *t_o;               // jvp out [rows, heads*dim], overwritten
+    float *t_o;                // jvp out [rows, heads*dim], overwritten
 } mip_attention_args;
 
 /* ---- act: a = act(g) * u (gated), or act(g) when u is NULL ---------------------------------------------------- */
@@ -109,21 +113,21 @@ typedef struct mip_act_args {
     int64_t rows, width;
     const float *g, *u; // dev [rows, width], row stride ld_gu; u NULL = plain
     int64_t ld_gu;
-    float *a;           // fwd out, contiguous, overwritten
-    const float *da;    // vjp in, contiguous
-    float *dg, *du;     // vjp out, row stride ld_gu, overwritten; du NULL when plain
+    float *a;             // fwd out, contiguous, overwritten
+    const float *da;      // vjp in, contiguous
+    float *dg, *du;       // vjp out, row stride ld_gu, overwritten; du NULL when plain
     const float *tg, *tu; // jvp in, row stride ld_gu
-    float *ta;          // jvp out, contiguous, overwritten
+    float *ta;            // jvp out, contiguous, overwritten
 } mip_act_args;
 
 /* ---- rows: dst[dst_rows[i], :] = or += alpha[i] * src[src_rows[i], :] ------------------------------------------ */
 typedef struct mip_rows_args {
     void *stream;
     int64_t n, width;
-    const float *src; // dev; NULL = zeros
-    int64_t ld_src;   // 0 = every i reads the same row
+    const float *src;        // dev; NULL = zeros
+    int64_t ld_src;          // 0 = every i reads the same row
     const int32_t *src_rows; // host [n]; NULL = 0..n-1
-    float *dst;       // dev
+    float *dst;              // dev
     int64_t ld_dst;
     const int32_t *dst_rows; // host [n], all different unless accumulate; NULL = 0..n-1
     const float *alpha;      // host [n]; NULL = all 1
@@ -134,11 +138,11 @@ typedef struct mip_rows_args {
 typedef struct mip_entries_args {
     void *stream;
     int64_t n, n_cols;
-    const int32_t *cols; // host [n_cols]
-    const float *src;    // dev; NULL = zeros
-    int64_t ld_src;      // 0 = every i reads the same row
+    const int32_t *cols;     // host [n_cols]
+    const float *src;        // dev; NULL = zeros
+    int64_t ld_src;          // 0 = every i reads the same row
     const int32_t *src_rows; // host [n]; NULL = 0..n-1
-    float *dst;          // dev
+    float *dst;              // dev
     int64_t ld_dst;
     const int32_t *dst_rows; // host [n]; NULL = 0..n-1
     const float *alpha;      // host [n]; NULL = all 1
@@ -158,7 +162,7 @@ typedef struct mip_cols_args {
 typedef struct mip_colscale_args {
     void *stream;
     int64_t rows, width;
-    float *x;       // dev, row stride ldx, in place
+    float *x; // dev, row stride ldx, in place
     int64_t ldx;
     const float *m; // dev [width]
 } mip_colscale_args;
@@ -178,7 +182,8 @@ typedef struct mip_dot_args { // out[r] = sum over the rows of range r of x . y
     double *out; // dev [n] overwritten
 } mip_dot_args;
 
-typedef struct mip_colsum_args { // out[r, j] (+)= sum over the rows of range r of x[i, j] (* y[i, j] if y)
+typedef struct
+    mip_colsum_args { // out[r, j] (+)= sum over the rows of range r of x[i, j] (* y[i, j] if y)
     void *stream;
     int64_t width;
     const mip_range *ranges; // host [n]
@@ -191,19 +196,20 @@ typedef struct mip_colsum_args { // out[r, j] (+)= sum over the rows of range r 
 
 /* ---- cross-entropy over the vocabulary in chunks of columns ------------------------------------------------------------ */
 typedef struct mip_xent_state { // one per row; begins as {-inf, -inf, 0}
-    double max;       // running maximum of the logits seen
-    double z_target;  // logit of the target, once seen
-    double sum_other; // sum over the others seen of exp(z - max); log p = -log1p(sum_other * exp(max - z_target))
+    double max;                 // running maximum of the logits seen
+    double z_target;            // logit of the target, once seen
+    double
+        sum_other; // sum over the others seen of exp(z - max); log p = -log1p(sum_other * exp(max - z_target))
 } mip_xent_state;
 
 typedef struct mip_xent_args {
     void *stream;
     int64_t rows, chunk; // this call sees columns [v_begin, v_begin + chunk) of the vocabulary
     int64_t v_begin;
-    float *z;               // dev [rows, chunk] contiguous; fwd in; vjp in/out
-    const int32_t *target;  // host [rows]
-    mip_xent_state *state;  // dev [rows]; fwd updated; vjp in (complete)
-    float coef;             // vjp: z <- coef * (softmax - onehot), target entry = -coef * (sum of the others)
+    float *z;              // dev [rows, chunk] contiguous; fwd in; vjp in/out
+    const int32_t *target; // host [rows]
+    mip_xent_state *state; // dev [rows]; fwd updated; vjp in (complete)
+    float coef; // vjp: z <- coef * (softmax - onehot), target entry = -coef * (sum of the others)
 } mip_xent_args;
 
 /* ---- squared distance: loss[i] = weight[i] * |h[i] - t[i]|^2, dh = 2 weight (h - t) --------------------------------------- */
@@ -244,7 +250,12 @@ typedef enum mip_op {
     MIP_OP_COUNT
 } mip_op;
 
-typedef enum mip_pass { MIP_PASS_FWD = 0, MIP_PASS_VJP = 1, MIP_PASS_JVP = 2, MIP_PASS_COUNT } mip_pass;
+typedef enum mip_pass {
+    MIP_PASS_FWD = 0,
+    MIP_PASS_VJP = 1,
+    MIP_PASS_JVP = 2,
+    MIP_PASS_COUNT
+} mip_pass;
 
 typedef struct mip_device_info {
     char name[128];
@@ -266,11 +277,13 @@ typedef struct mip_backend {
     } device;
 
     struct {
-        mip_status (*alloc)(void *self, int device, size_t bytes, void **out); // 256-byte aligned, content undefined
+        mip_status (*alloc)(void *self, int device, size_t bytes,
+                            void **out); // 256-byte aligned, content undefined
         void (*free)(void *self, int device, void *ptr);
         mip_status (*h2d)(void *self, void *stream, void *dst, const void *src_host, size_t bytes);
         mip_status (*d2h)(void *self, void *stream, void *dst_host, const void *src, size_t bytes);
-        mip_status (*d2d)(void *self, void *stream, void *dst, const void *src, size_t bytes); // may not overlap
+        mip_status (*d2d)(void *self, void *stream, void *dst, const void *src,
+                          size_t bytes); // may not overlap
         mip_status (*zero)(void *self, void *stream, void *dst, size_t bytes);
     } buffer;
 
@@ -278,13 +291,16 @@ typedef struct mip_backend {
         mip_status (*create)(void *self, int device, void **out);
         void (*destroy)(void *self, void *stream);
         mip_status (*sync)(void *self, void *stream);
-        mip_status (*wait)(void *self, void *stream, void *other); // work after this call waits for other's work so far
+        mip_status (*wait)(void *self, void *stream,
+                           void *other); // work after this call waits for other's work so far
     } stream;
 
     struct {
         mip_status (*gemm)(void *self, const mip_gemm_args *args);
         mip_status (*norm[MIP_PASS_COUNT])(void *self, const mip_norm_args *args);
-        mip_status (*rope)(void *self, const mip_rope_args *args); // linear: its jvp is itself, its vjp the inverse
+        mip_status (*rope)(
+            void *self,
+            const mip_rope_args *args); // linear: its jvp is itself, its vjp the inverse
         mip_status (*attention[MIP_PASS_COUNT])(void *self, const mip_attention_args *args);
         mip_status (*act[MIP_PASS_COUNT])(void *self, const mip_act_args *args);
         mip_status (*rows)(void *self, const mip_rows_args *args);
@@ -293,7 +309,8 @@ typedef struct mip_backend {
         mip_status (*colscale)(void *self, const mip_colscale_args *args);
         mip_status (*dot)(void *self, const mip_dot_args *args);
         mip_status (*colsum)(void *self, const mip_colsum_args *args);
-        mip_status (*xent[2])(void *self, const mip_xent_args *args); // [MIP_PASS_FWD], [MIP_PASS_VJP]
+        mip_status (*xent[2])(void *self,
+                              const mip_xent_args *args); // [MIP_PASS_FWD], [MIP_PASS_VJP]
         mip_status (*mse)(void *self, const mip_mse_args *args);
         mip_status (*adamw)(void *self, const mip_adamw_args *args);
         /* NULL if the op runs in this pass with weights of this dtype, else the reason why not (static string). */
@@ -302,12 +319,16 @@ typedef struct mip_backend {
 
     struct { // all NULL where the backend has no collectives
         mip_status (*unique_id)(void *self, unsigned char id[MIP_COMM_ID_BYTES]);
-        mip_status (*init)(void *self, const unsigned char id[MIP_COMM_ID_BYTES], int rank, int n_ranks, void **comm);
+        mip_status (*init)(void *self, const unsigned char id[MIP_COMM_ID_BYTES], int rank,
+                           int n_ranks, void **comm);
         void (*destroy)(void *self, void *comm);
         mip_status (*all_reduce_sum)(void *self, void *comm, void *stream, float *x, int64_t n);
-        mip_status (*all_gather)(void *self, void *comm, void *stream, const float *x, int64_t n, float *out);
-        mip_status (*reduce_scatter_sum)(void *self, void *comm, void *stream, const float *x, int64_t n, float *out);
-        mip_status (*broadcast)(void *self, void *comm, void *stream, float *x, int64_t n, int root);
+        mip_status (*all_gather)(void *self, void *comm, void *stream, const float *x, int64_t n,
+                                 float *out);
+        mip_status (*reduce_scatter_sum)(void *self, void *comm, void *stream, const float *x,
+                                         int64_t n, float *out);
+        mip_status (*broadcast)(void *self, void *comm, void *stream, float *x, int64_t n,
+                                int root);
     } comm;
 } mip_backend;
 
@@ -315,8 +336,8 @@ typedef struct mip_backend {
 typedef struct mip_host_services {
     uint32_t abi;
     size_t struct_size;
-    mip_status (*report)(mip_status code, const char *file, int line, const char *func, const char *hint,
-                         const char *what);
+    mip_status (*report)(mip_status code, const char *file, int line, const char *func,
+                         const char *hint, const char *what);
     void (*log)(int level, const char *message);
 } mip_host_services;
 

@@ -39,8 +39,8 @@ typedef struct mip_error_frame {
 
 typedef struct mip_error {
     mip_status code;
-    char what[MIP_ERROR_WHAT_BYTES]; // expected, found, where
-    char hint[MIP_ERROR_HINT_BYTES]; // the next command to type; may be empty
+    char what[MIP_ERROR_WHAT_BYTES];          // expected, found, where
+    char hint[MIP_ERROR_HINT_BYTES];          // the next command to type; may be empty
     mip_error_frame frames[MIP_ERROR_FRAMES]; // [0] is the origin
     int n_frames;
 } mip_error;

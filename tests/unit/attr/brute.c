@@ -26,8 +26,8 @@ typedef struct brute {
     int64_t n_labels;
     int32_t rows[MAX_ROWS]; // tapped
     int64_t n_rows;
-    float *a_host; // [L, p, F] clean
-    float *a;      // dev
+    float *a_host;  // [L, p, F] clean
+    float *a;       // dev
     float *da_host; // [L, p, F] of the last run
     path path;
 } brute;
@@ -41,7 +41,8 @@ static void set_rows(brute *b) {
     }
     if (b->on_vision) {
         for (int32_t i = 0; i < b->front.vision.n_patches; i++) {
-            if (b->config->vision_positions == CONFIG_VISION_POSITIONS_ALL || b->front.vision.order[i] == 0) {
+            if (b->config->vision_positions == CONFIG_VISION_POSITIONS_ALL ||
+                b->front.vision.order[i] == 0) {
                 b->rows[b->n_rows++] = i;
             }
         }
@@ -72,7 +73,8 @@ static void values_of(const brute *b, int r, int l, int32_t j, double alpha, flo
     }
 }
 
-static mip_status tap_layers(const brute *b, int l, int32_t j, double alpha, neuron_tap *taps, const int32_t *candidate) {
+static mip_status tap_layers(const brute *b, int l, int32_t j, double alpha, neuron_tap *taps,
+                             const int32_t *candidate) {
     const int64_t elems = b->n_rows * b->stack->ffn;
     for (int r = 0; r <= l; r++) {
         float *v = NULL;
@@ -85,7 +87,8 @@ static mip_status tap_layers(const brute *b, int l, int32_t j, double alpha, neu
         free(host);
         taps[r].value = v;
         if (b->config->nonpath == CONFIG_NONPATH_LIVE && (r < l || j >= 0)) {
-            taps[r].cols = r < l ? path_scaled(&b->path, r, b->config->path, &taps[r].n_cols) : candidate;
+            taps[r].cols =
+                r < l ? path_scaled(&b->path, r, b->config->path, &taps[r].n_cols) : candidate;
             taps[r].n_cols = r < l ? taps[r].n_cols : 1;
         }
     }
@@ -106,10 +109,8 @@ static mip_status full_run(brute *b, const tap_list *taps, bool grad, double *lo
     float *last = NULL;
     float *dh = NULL;
     double each[MAX_ROWS];
-    const stack_call call = {.x = x,
-                             .s = &m->text,
-                             .rows = &b->front.text.layout,
-                             .taps = b->on_vision ? NULL : taps};
+    const stack_call call = {
+        .x = x, .s = &m->text, .rows = &b->front.text.layout, .taps = b->on_vision ? NULL : taps};
     if (b->on_vision) {
         MIP_TRY_GOTO(vision_fwd(x, m, &b->front.vision, taps, true, &vision));
         features = vision.features;
@@ -121,7 +122,8 @@ static mip_status full_run(brute *b, const tap_list *taps, bool grad, double *lo
     MIP_TRY_GOTO(stack_trace_alloc(&m->text, &trace));
     MIP_TRY_GOTO(stack_fwd(&call, 0, m->text.n_layers, h, last, &trace));
     MIP_TRY_GOTO(exec_zero(x, dh, (size_t)(n * width) * sizeof *dh));
-    MIP_TRY_GOTO(head_logp(x, &m->head, last, b->n_labels, b->label_rows, b->targets, NULL, each, dh, NULL));
+    MIP_TRY_GOTO(
+        head_logp(x, &m->head, last, b->n_labels, b->label_rows, b->targets, NULL, each, dh, NULL));
     *logp = 0;
     for (int64_t i = 0; i < b->n_labels; i++) {
         *logp += each[i];
@@ -135,7 +137,8 @@ static mip_status full_run(brute *b, const tap_list *taps, bool grad, double *lo
         MIP_TRY_GOTO(EXEC_NEW(x, b->front.vision.n_features * width, &d_features));
         MIP_TRY_GOTO(EXEC_NEW(x, b->front.vision.n_patches * m->vision.width, &d_tower));
         MIP_TRY_GOTO(embed_rows_vjp(x, m, &b->front.text, &b->front.vision, dh, d_features));
-        MIP_TRY_GOTO(vision_vjp(x, m, &b->front.vision, taps, &vision, d_features, d_tower, NULL, NULL, NULL));
+        MIP_TRY_GOTO(vision_vjp(x, m, &b->front.vision, taps, &vision, d_features, d_tower, NULL,
+                                NULL, NULL));
     }
 out:
     vision_trace_free(&vision);
@@ -149,7 +152,8 @@ static mip_status clean_run(brute *b, double *logp) {
     neuron_tap taps[MAX_LAYERS] = {0};
     MIP_TRY(EXEC_NEW(b->x, n_layers * elems, &b->a));
     for (int l = 0; l < n_layers; l++) {
-        taps[l] = (neuron_tap){.layer = l, .n_rows = b->n_rows, .rows = b->rows, .a = b->a + l * elems};
+        taps[l] =
+            (neuron_tap){.layer = l, .n_rows = b->n_rows, .rows = b->rows, .a = b->a + l * elems};
     }
     const tap_list list = {.taps = taps, .n = n_layers};
     const size_t mark = exec_mark(b->x);
@@ -166,7 +170,8 @@ static mip_status scored_run(brute *b, int l, int32_t j, double alpha, double *l
     const tap_list list = {.taps = taps, .n = l + 1};
     MIP_TRY(full_run(b, &list, true, logp));
     for (int r = 0; r <= l; r++) {
-        MIP_TRY(exec_download(b->x, b->da_host + r * elems, taps[r].da, (size_t)elems * sizeof(float)));
+        MIP_TRY(
+            exec_download(b->x, b->da_host + r * elems, taps[r].da, (size_t)elems * sizeof(float)));
     }
     exec_release(b->x, mark);
     return MIP_OK;
@@ -177,7 +182,8 @@ static double path_sum(const brute *b, int l, bool own) {
     double sum = 0;
     for (int r = 0; r < l; r++) {
         int64_t n = 0;
-        const int32_t *cols = own ? path_scaled(&b->path, r, b->config->path, &n) : path_representatives(&b->path, r, &n);
+        const int32_t *cols = own ? path_scaled(&b->path, r, b->config->path, &n)
+                                  : path_representatives(&b->path, r, &n);
         for (int64_t p = 0; p < b->n_rows; p++) {
             for (int64_t i = 0; i < n; i++) {
                 const int64_t at = (r * b->n_rows + p) * ffn + cols[i];
@@ -194,7 +200,8 @@ static mip_status open_run(brute *b) {
     const size_t elems = (size_t)(b->stack->n_layers * b->n_rows * b->stack->ffn);
     b->a_host = calloc(elems, sizeof(float));
     b->da_host = calloc(elems, sizeof(float));
-    return path_create(b->stack->n_layers, b->stack->ffn, b->config->top_k, b->config->representative, &b->path);
+    return path_create(b->stack->n_layers, b->stack->ffn, b->config->top_k,
+                       b->config->representative, &b->path);
 }
 
 static void close_run(brute *b) {
@@ -204,7 +211,8 @@ static void close_run(brute *b) {
     free(b->da_host);
 }
 
-static mip_status text_scores(brute *b, const quadrature *rule, int l, int32_t j, double logp_clean, layer_scores *s) {
+static mip_status text_scores(brute *b, const quadrature *rule, int l, int32_t j, double logp_clean,
+                              layer_scores *s) {
     const int64_t elems = b->n_rows * b->stack->ffn;
     float *grad = calloc((size_t)(rule->n * elems), sizeof *grad);
     double logp[QUADRATURE_MAX_NODES];
@@ -230,8 +238,8 @@ static mip_status text_scores(brute *b, const quadrature *rule, int l, int32_t j
                                .q = b->path.q,
                                .logp_clean = logp_clean,
                                .logp_zero = logp_zero};
-    const mip_status status =
-        reduce_layer(&nodes, b->config->objective, b->config->score, b->config->completeness_floor, s);
+    const mip_status status = reduce_layer(&nodes, b->config->objective, b->config->score,
+                                           b->config->completeness_floor, s);
     free(grad);
     return status;
 }
@@ -279,8 +287,9 @@ static double square_sum(const brute *b, int r, int64_t j) {
     return sum / (double)b->n_rows;
 }
 
-mip_status brute_vision(exec *x, const model *m, const attr_sample *s, const config_attribute *config,
-                        const quadrature *rule, attribution_sample *out) {
+mip_status brute_vision(exec *x, const model *m, const attr_sample *s,
+                        const config_attribute *config, const quadrature *rule,
+                        attribution_sample *out) {
     brute b = {.x = x, .m = m, .s = s, .config = config, .stack = &m->vision, .on_vision = true};
     const size_t mark = exec_mark(x);
     const int64_t ffn = m->vision.ffn;

@@ -11,7 +11,8 @@
 
 mip_status brute_text(exec *x, const model *m, const attr_sample *s, const config_attribute *config,
                       const quadrature *rule, attribution_sample *out);
-mip_status brute_vision(exec *x, const model *m, const attr_sample *s, const config_attribute *config,
-                        const quadrature *rule, attribution_sample *out);
+mip_status brute_vision(exec *x, const model *m, const attr_sample *s,
+                        const config_attribute *config, const quadrature *rule,
+                        attribution_sample *out);
 
 #endif

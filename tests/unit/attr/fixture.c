@@ -35,8 +35,8 @@ attribution_sample result_create(const stack *s, int64_t top_k) {
     return out;
 }
 
-void expect_same_result(const stack *s, int64_t top_k, const attribution_sample *got, const attribution_sample *wanted,
-                        double tolerance, const char *what) {
+void expect_same_result(const stack *s, int64_t top_k, const attribution_sample *got,
+                        const attribution_sample *wanted, double tolerance, const char *what) {
     for (int l = 0; l < s->n_layers; l++) {
         double largest = 0;
         double worst = 0;
@@ -45,9 +45,11 @@ void expect_same_result(const stack *s, int64_t top_k, const attribution_sample 
             worst = fmax(worst, fabs((double)got->score[j] - (double)wanted->score[j]));
         }
         cr_expect(largest > 0, "%s: layer %d has only zero scores", what, l);
-        cr_expect(worst <= tolerance * largest, "%s: layer %d differs by %g of %g", what, l, worst, largest);
-        cr_expect_eq(memcmp(got->path + l * top_k, wanted->path + l * top_k, (size_t)top_k * sizeof *got->path), 0,
-                     "%s: paths of layer %d differ", what, l);
+        cr_expect(worst <= tolerance * largest, "%s: layer %d differs by %g of %g", what, l, worst,
+                  largest);
+        cr_expect_eq(memcmp(got->path + l * top_k, wanted->path + l * top_k,
+                            (size_t)top_k * sizeof *got->path),
+                     0, "%s: paths of layer %d differ", what, l);
     }
     cr_expect_float_eq(got->logp_clean, wanted->logp_clean, 1e-5, "%s: log p", what);
 }

@@ -22,7 +22,7 @@ void fixture_close(fixture *f);
 attribution_sample result_create(const stack *s, int64_t top_k);
 
 /* expect_same_result - scores within `tolerance` of the layer's largest, and the same path, in every layer. */
-void expect_same_result(const stack *s, int64_t top_k, const attribution_sample *got, const attribution_sample *wanted,
-                        double tolerance, const char *what);
+void expect_same_result(const stack *s, int64_t top_k, const attribution_sample *got,
+                        const attribution_sample *wanted, double tolerance, const char *what);
 
 #endif

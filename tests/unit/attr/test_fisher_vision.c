@@ -9,21 +9,25 @@
 
 static const ig_reuse all_reuse = {.prefix = true, .clean_node = true};
 
-typedef mip_status (*runner)(exec *x, const model *m, const attr_sample *s, const config_attribute *config,
-                             const quadrature *rule, attribution_sample *out);
+typedef mip_status (*runner)(exec *x, const model *m, const attr_sample *s,
+                             const config_attribute *config, const quadrature *rule,
+                             attribution_sample *out);
 
 static ig_reuse reuse_of_fast;
 
-static mip_status fast(exec *x, const model *m, const attr_sample *s, const config_attribute *config,
-                       const quadrature *rule, attribution_sample *out) {
+static mip_status fast(exec *x, const model *m, const attr_sample *s,
+                       const config_attribute *config, const quadrature *rule,
+                       attribution_sample *out) {
     return fisher_vision_sample(x, m, s, config, rule, reuse_of_fast, out);
 }
 
-static attribution_sample run(fixture *f, runner r, const config_attribute *c, const char *rule_name) {
+static attribution_sample run(fixture *f, runner r, const config_attribute *c,
+                              const char *rule_name) {
     quadrature rule;
     attribution_sample s = result_create(&f->model.m.vision, c->top_k);
     cr_assert_eq(quadrature_parse(rule_name, &rule), MIP_OK);
-    cr_assert_eq(r(&f->model.x, &f->model.m, &f->sample, c, &rule, &s), MIP_OK, "%s", mip_error_last()->what);
+    cr_assert_eq(r(&f->model.x, &f->model.m, &f->sample, c, &rule, &s), MIP_OK, "%s",
+                 mip_error_last()->what);
     return s;
 }
 
@@ -34,7 +38,10 @@ Test(fisher_vision, equals_brute_force_in_every_mode_and_with_any_reuse) {
         ig_reuse reuse;
     } modes[] = {
         {"paper", "radau2", {.vision_positions = CONFIG_VISION_POSITIONS_ALL}, {true, true}},
-        {"paper without reuse", "radau2", {.vision_positions = CONFIG_VISION_POSITIONS_ALL}, {false, false}},
+        {"paper without reuse",
+         "radau2",
+         {.vision_positions = CONFIG_VISION_POSITIONS_ALL},
+         {false, false}},
         {"first patch, last representative, top K scaled",
          "left2",
          {.vision_positions = CONFIG_VISION_POSITIONS_FIRST,
@@ -71,7 +78,8 @@ Test(fisher_vision, a_sample_without_an_image_is_refused) {
     const config_attribute c = {.top_k = 2};
     attribution_sample s = result_create(&f.model.m.vision, c.top_k);
     cr_assert_eq(quadrature_parse("radau2", &rule), MIP_OK);
-    cr_expect_eq(fisher_vision_sample(&f.model.x, &f.model.m, &f.sample, &c, &rule, all_reuse, &s), MIP_E_ARG);
+    cr_expect_eq(fisher_vision_sample(&f.model.x, &f.model.m, &f.sample, &c, &rule, all_reuse, &s),
+                 MIP_E_ARG);
     attribution_sample_destroy(&s);
     fixture_close(&f);
 }

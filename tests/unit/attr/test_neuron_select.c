@@ -16,7 +16,8 @@ static void vote(path_votes *v, int32_t a, int32_t b, float score_a, float score
     path_votes_add(v, &s, TOP);
 }
 
-static void expect_selected(config_aggregate how, int64_t cap, int64_t n_wanted, const int32_t *wanted) {
+static void expect_selected(config_aggregate how, int64_t cap, int64_t n_wanted,
+                            const int32_t *wanted) {
     path_votes forget;
     path_votes retain;
     int32_t got[FFN];
@@ -30,7 +31,8 @@ static void expect_selected(config_aggregate how, int64_t cap, int64_t n_wanted,
     vote(&retain, 5, 2, 1, 1);
     cr_assert_eq(neuron_select(&forget, &retain, how, cap, 0, got, &n), MIP_OK);
     cr_assert_eq(n, n_wanted);
-    cr_expect_eq(memcmp(got, wanted, (size_t)n * sizeof *got), 0, "got %d %d %d", got[0], got[1], got[2]);
+    cr_expect_eq(memcmp(got, wanted, (size_t)n * sizeof *got), 0, "got %d %d %d", got[0], got[1],
+                 got[2]);
     path_votes_destroy(&forget);
     path_votes_destroy(&retain);
 }

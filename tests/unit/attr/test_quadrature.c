@@ -64,7 +64,8 @@ Test(quadrature, the_largest_rules_have_all_their_nodes_in_order) {
 }
 
 Test(quadrature, names_that_are_no_rule_are_refused_with_the_forms) {
-    static const char *const bad[] = {"", "left", "4", "left0", "left257", "left-1", "simpson3", "trapezoid1", "left4x"};
+    static const char *const bad[] = {"",       "left",     "4",          "left0", "left257",
+                                      "left-1", "simpson3", "trapezoid1", "left4x"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         quadrature q;
         cr_expect_eq(quadrature_parse(bad[i], &q), MIP_E_CONFIG, "'%s'", bad[i]);

@@ -12,7 +12,8 @@ static const float grad[4] = {4, 1, 2, 3}; // dlogp/da at node 0, node 1
 static const double unit[2] = {1, 2};
 static const double own[2] = {0.4, 0.2};
 
-static layer_scores reduce(config_objective objective, config_score form, float *score, double *activation) {
+static layer_scores reduce(config_objective objective, config_score form, float *score,
+                           double *activation) {
     static quadrature rule;
     static double logp[2];
     logp[0] = log(0.25);
@@ -78,8 +79,17 @@ Test(score_reduce, tiny_probabilities_do_not_underflow) {
     double activation[2];
     const double logp[2] = {-3000, -2999};
     cr_assert_eq(quadrature_parse("right2", &rule), MIP_OK);
-    const layer_nodes in = {.rule = &rule, .n_rows = 1, .ffn = 2, .n_labels = 1, .a = a, .grad = grad, .logp = logp,
-                            .path_unit = unit, .path_own = own, .logp_clean = -2999, .logp_zero = -3000};
+    const layer_nodes in = {.rule = &rule,
+                            .n_rows = 1,
+                            .ffn = 2,
+                            .n_labels = 1,
+                            .a = a,
+                            .grad = grad,
+                            .logp = logp,
+                            .path_unit = unit,
+                            .path_own = own,
+                            .logp_clean = -2999,
+                            .logp_zero = -3000};
     layer_scores out = {.score = score, .activation = activation};
     cr_assert_eq(reduce_layer(&in, CONFIG_OBJECTIVE_P, CONFIG_SCORE_OWN, 0.01, &out), MIP_OK);
     cr_expect_gt(fabsf(score[0]), 0.1F);

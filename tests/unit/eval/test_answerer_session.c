@@ -161,7 +161,8 @@ Test(answerer_session, a_plan_is_what_a_run_reserves) {
     int64_t n_questions = 0;
     session dry;
     cr_assert_eq(session_open_dry(&dry, "cpu", TINY_MODEL), MIP_OK, "%s", mip_error_last()->what);
-    cr_assert_eq(protocol_mip_plan(&job, &dry, &n_questions, &plan), MIP_OK, "%s", mip_error_last()->what);
+    cr_assert_eq(protocol_mip_plan(&job, &dry, &n_questions, &plan), MIP_OK, "%s",
+                 mip_error_last()->what);
     cr_expect_gt(plan.counts.flops, 0);
     cr_expect_not(fs_exists(path), "planning writes nothing");
     cr_assert_eq(protocol_mip_run(&job, &summary), MIP_OK);
