@@ -3,15 +3,17 @@
 #include "support/tiny_model.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include <criterion/criterion.h>
 
+#include "backend/registry.h"
 #include "cpu/cpu_backend.h"
 
 void tiny_model_open(tiny_model *t, const char *backend, const char *folder, size_t arena_bytes) {
     char dir[256];
-    const mip_backend *b = strcmp(backend, "ref") == 0 ? ref_backend_get() : cpu_backend_get();
+    const mip_backend *b = NULL;
+    cr_assert_eq(cpu_backends_register(), MIP_OK);
+    cr_assert_eq(backend_open(backend, &b), MIP_OK, "%s", mip_error_last()->what);
     snprintf(dir, sizeof dir, "tests/golden/qwen25vl_tiny/%s", folder);
     cr_assert_eq(exec_init(&t->x, b, 0, arena_bytes == 0), MIP_OK, "%s", mip_error_last()->what);
     cr_assert_eq(device_arena_reserve(&t->x.arena, arena_bytes), MIP_OK);

@@ -17,7 +17,7 @@ enum { MAX_ROWS = 512, MAX_LAYERS = 16 };
 typedef struct brute {
     exec *x;
     const model *m;
-    const attr_sample *s;
+    const labelled_sample *s;
     const config_attribute *config;
     bool on_vision;
     const stack *stack;
@@ -251,8 +251,9 @@ static void keep(const brute *b, int l, attribution_sample *out) {
     }
 }
 
-mip_status brute_text(exec *x, const model *m, const attr_sample *s, const config_attribute *config,
-                      const quadrature *rule, attribution_sample *out) {
+mip_status brute_text(exec *x, const model *m, const labelled_sample *s,
+                      const config_attribute *config, const quadrature *rule,
+                      attribution_sample *out) {
     brute b = {.x = x, .m = m, .s = s, .config = config, .stack = &m->text};
     const size_t mark = exec_mark(x);
     double activation[4096];
@@ -287,7 +288,7 @@ static double square_sum(const brute *b, int r, int64_t j) {
     return sum / (double)b->n_rows;
 }
 
-mip_status brute_vision(exec *x, const model *m, const attr_sample *s,
+mip_status brute_vision(exec *x, const model *m, const labelled_sample *s,
                         const config_attribute *config, const quadrature *rule,
                         attribution_sample *out) {
     brute b = {.x = x, .m = m, .s = s, .config = config, .stack = &m->vision, .on_vision = true};

@@ -9,9 +9,10 @@
 
 #include "attr/ig_text.h"
 
-mip_status brute_text(exec *x, const model *m, const attr_sample *s, const config_attribute *config,
-                      const quadrature *rule, attribution_sample *out);
-mip_status brute_vision(exec *x, const model *m, const attr_sample *s,
+mip_status brute_text(exec *x, const model *m, const labelled_sample *s,
+                      const config_attribute *config, const quadrature *rule,
+                      attribution_sample *out);
+mip_status brute_vision(exec *x, const model *m, const labelled_sample *s,
                         const config_attribute *config, const quadrature *rule,
                         attribution_sample *out);
 

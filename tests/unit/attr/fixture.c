@@ -12,7 +12,7 @@ enum { ARENA_BYTES = 256 << 20, N_ANSWER = 3 };
 void fixture_open(fixture *f, const char *backend, const char *case_name) {
     tiny_model_open(&f->model, backend, "model", ARENA_BYTES);
     golden_open(&f->g, case_name, "");
-    f->sample = (attr_sample){.id = case_name, .seq = golden_sequence(&f->g)};
+    f->sample = (labelled_sample){.id = case_name, .seq = golden_sequence(&f->g)};
     const int64_t n = f->sample.seq.n;
     f->labels = malloc((size_t)n * sizeof *f->labels);
     for (int64_t i = 0; i < n; i++) {

@@ -10,7 +10,7 @@
 typedef struct fixture {
     tiny_model model;
     golden g;
-    attr_sample sample;
+    labelled_sample sample;
     int32_t *labels;
 } fixture;
 

@@ -9,13 +9,13 @@
 
 static const ig_reuse all_reuse = {.prefix = true, .clean_node = true};
 
-typedef mip_status (*runner)(exec *x, const model *m, const attr_sample *s,
+typedef mip_status (*runner)(exec *x, const model *m, const labelled_sample *s,
                              const config_attribute *config, const quadrature *rule,
                              attribution_sample *out);
 
 static ig_reuse reuse_of_fast;
 
-static mip_status fast(exec *x, const model *m, const attr_sample *s,
+static mip_status fast(exec *x, const model *m, const labelled_sample *s,
                        const config_attribute *config, const quadrature *rule,
                        attribution_sample *out) {
     return fisher_vision_sample(x, m, s, config, rule, reuse_of_fast, out);

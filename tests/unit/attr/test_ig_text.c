@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 
 #include "brute.h"
@@ -181,6 +182,107 @@ Test(ig_text, a_sample_without_an_answer_is_refused) {
     cr_expect_eq(ig_text_sample(&f.model.x, &f.model.m, &f.sample, &paper, &rule, all_reuse, &s),
                  MIP_E_ARG);
     cr_expect(strstr(mip_error_last()->what, "text") != NULL, "the message names the sample");
+    attribution_sample_destroy(&s);
+    fixture_close(&f);
+}
+
+/* The bits of a run must not depend on what runs beside it, nor on the number of threads. */
+static void expect_same_bits(const fixture *f, int64_t top_k, const attribution_sample *a,
+                             const attribution_sample *b, const char *what) {
+    const stack *t = &f->model.m.text;
+    const size_t n = (size_t)(t->n_layers * t->ffn);
+    cr_expect_eq(memcmp(a->score, b->score, n * sizeof *a->score), 0, "%s: scores differ", what);
+    cr_expect_eq(memcmp(a->path, b->path, (size_t)(t->n_layers * top_k) * sizeof *a->path), 0,
+                 "%s: paths differ", what);
+}
+
+Test(ig_text, scores_are_the_same_bits_on_any_number_of_threads) {
+    fixture f;
+    fixture_open(&f, "cpu", "image");
+    omp_set_num_threads(1);
+    attribution_sample one = run_fast(&f, &paper, "radau3", all_reuse);
+    for (int threads = 2; threads <= 4; threads += 2) {
+        omp_set_num_threads(threads);
+        attribution_sample more = run_fast(&f, &paper, "radau3", all_reuse);
+        expect_same_bits(&f, paper.top_k, &more, &one, "threads");
+        attribution_sample_destroy(&more);
+    }
+    attribution_sample_destroy(&one);
+    fixture_close(&f);
+}
+
+Test(ig_text, a_node_has_the_same_bits_alone_and_beside_others) {
+    static const quadrature alone = {.n = 1, .node = {0.3}, .weight = {1}};
+    static const quadrature beside = {.n = 3, .node = {0.3, 0.6, 0.9}, .weight = {1, 0, 0}};
+    fixture f;
+    fixture_open(&f, "cpu", "text");
+    config_attribute c = paper;
+    c.objective = CONFIG_OBJECTIVE_LOGP; // no common scale of the nodes
+    attribution_sample a = result_create(&f.model.m.text, c.top_k);
+    attribution_sample b = result_create(&f.model.m.text, c.top_k);
+    cr_assert_eq(ig_text_sample(&f.model.x, &f.model.m, &f.sample, &c, &alone, all_reuse, &a), MIP_OK);
+    cr_assert_eq(ig_text_sample(&f.model.x, &f.model.m, &f.sample, &c, &beside, all_reuse, &b), MIP_OK);
+    expect_same_bits(&f, c.top_k, &a, &b, "nodes");
+    attribution_sample_destroy(&a);
+    attribution_sample_destroy(&b);
+    fixture_close(&f);
+}
+
+Test(ig_text, a_plugin_with_memory_of_its_own_gives_the_bits_of_the_kernels_it_wraps) {
+    fixture ref;
+    fixture plugin;
+    fixture_open(&ref, "ref", "image");
+    fixture_open(&plugin, TEST_BUILD_DIR "/plugins/counting_backend.so", "image");
+    attribution_sample a = run_fast(&ref, &paper, "radau2", all_reuse);
+    attribution_sample b = run_fast(&plugin, &paper, "radau2", all_reuse);
+    expect_same_bits(&ref, paper.top_k, &a, &b, "plugin");
+    attribution_sample_destroy(&a);
+    attribution_sample_destroy(&b);
+    fixture_close(&ref);
+    fixture_close(&plugin);
+}
+
+/* Multiply-adds of one block over R rows that see `keys` keys in all, in one pass; attention counts `products` of them. */
+static double block_macs(const block_desc *d, double rows, double keys, double products) {
+    const double c = (double)d->width;
+    const double qkv = (double)((d->heads + 2 * d->kv_heads) * d->head_dim);
+    const double attention = (double)(d->heads * d->head_dim);
+    return rows * (c * qkv + attention * c + 3 * c * (double)d->ffn) + products * keys * attention;
+}
+
+Test(ig_text, multiply_adds_agree_with_the_cost_model) {
+    fixture f;
+    quadrature rule;
+    fixture_open(&f, "cpu", "text");
+    cr_assert_eq(quadrature_parse("radau4", &rule), MIP_OK);
+    attribution_sample s = result_create(&f.model.m.text, paper.top_k);
+    f.model.x.counts = (exec_counts){0};
+    cr_assert_eq(ig_text_sample(&f.model.x, &f.model.m, &f.sample, &paper, &rule, all_reuse, &s), MIP_OK);
+
+    const block_desc *d = &f.model.m.text.blocks[0];
+    const double layers = f.model.m.text.n_layers;
+    const double tokens = (double)f.sample.seq.n;
+    const double r = 4; // the last prompt token and the three of the answer
+    const double p = tokens - r;
+    const double keys = r * p + r * (r + 1) / 2;
+    const double fwd = block_macs(d, r, keys, 2);
+    const double vjp = block_macs(d, r, keys, 5);
+    const double jvp = block_macs(d, r, keys, 4);
+    const double head = 3.0 * (double)(f.model.m.vocab * d->width);
+    const double node = (double)(d->ffn * d->width);
+    const double costly = rule.n - 1;
+    double macs = layers * block_macs(d, p, p * (p + 1) / 2, 2); // prefix, once
+    macs += layers * (fwd + vjp) + 2 * head;                    // clean run and its backward
+    for (int l = 0; l < f.model.m.text.n_layers; l++) {
+        const double above = layers - 1 - l;
+        const double tangents = l > 0 ? 2 : 0; // of the product score and of completeness
+        macs += costly * (fwd + tangents * jvp + above * (fwd + vjp) + 2 * head + node); // score
+        macs += costly * r * node + 2 * node;                                           // carry
+        macs += fwd + above * fwd + head + r * node;                                    // F at 0
+        macs += tangents * jvp + node + 2 * node;                                       // clean node
+    }
+    const double counted = f.model.x.counts.gemm_macs;
+    cr_expect(fabs(counted / macs - 1) < 0.1, "counted %.0f, the model says %.0f", counted, macs);
     attribution_sample_destroy(&s);
     fixture_close(&f);
 }
