@@ -19,6 +19,11 @@ static const env_var table[ENV_COUNT] = {
                      .unit = "count",
                      .default_value = "0",
                      .help = "threads of the CPU backend; 0 = one per core this process may use"},
+    [ENV_GRAIN] = {.name = "MIP_GRAIN",
+                   .unit = "multiply-adds",
+                   .default_value = "16777216",
+                   .help = "work below which one thread does an operation alone; lower it on an "
+                           "idle machine with many cores"},
     [ENV_LOG] = {.name = "MIP_LOG",
                  .unit = "level",
                  .default_value = "info",

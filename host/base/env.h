@@ -11,7 +11,7 @@
 
 #include <mip/status.h>
 
-typedef enum env_id { ENV_BACKEND_DIR = 0, ENV_THREADS, ENV_LOG, ENV_COUNT } env_id;
+typedef enum env_id { ENV_BACKEND_DIR = 0, ENV_THREADS, ENV_GRAIN, ENV_LOG, ENV_COUNT } env_id;
 
 typedef struct env_var {
     const char *name;          // "MIP_THREADS"

@@ -97,12 +97,6 @@ out:
     return status;
 }
 
-char *str_take(str *s) {
-    char *text = s->capacity_bytes > 0 ? s->text : calloc(1, 1);
-    str_init(s);
-    return text;
-}
-
 bool str_parse_i64(const char *text, int64_t *out) {
     if (!isdigit((unsigned char)text[0]) && text[0] != '-' && text[0] != '+') {
         return false; // strtoll would skip blanks

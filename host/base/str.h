@@ -32,9 +32,6 @@ mip_status str_append_n(str *s, const char *bytes, size_t n_bytes);
 mip_status str_append_char(str *s, char c);
 mip_status str_printf(str *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* str_take - hand the buffer over (free() it) and leave s empty; NULL only if the one byte for "" cannot be had. */
-char *str_take(str *s);
-
 /* str_parse_i64 / str_parse_f64 - the whole string is one number (decimal; no blanks around it, nothing after it, f64
  * also "inf" and "nan"). False, and *out kept, if it is not, or is out of range. Independent of the locale. */
 bool str_parse_i64(const char *text, int64_t *out);

@@ -9,15 +9,6 @@
 #include "cpu/fast_kernels.h"
 #include "cpu/host_memory.h"
 
-static const char *supports(void *self, mip_op op, mip_pass pass, mip_dtype weights) {
-    (void)self;
-    (void)pass;
-    if (op == MIP_OP_GEMM && weights != MIP_DTYPE_F32) {
-        return "this backend computes in f32; weights are converted to f32 at load";
-    }
-    return NULL;
-}
-
 const mip_backend *cpu_backend_get(void) {
     static mip_backend table = {
         .abi = MIP_BACKEND_ABI,
@@ -39,7 +30,6 @@ const mip_backend *cpu_backend_get(void) {
                 .xent = {fast_xent_fwd, fast_xent_vjp},
                 .mse = fast_mse,
                 .adamw = fast_adamw,
-                .supports = supports,
             },
     };
     if (table.device.count == NULL) {

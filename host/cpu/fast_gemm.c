@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/status_priv.h"
+#include "cpu/cpu_threads.h"
 #include "cpu/simd.h"
 #include "cpu/tile_gemm.h"
 
@@ -19,7 +20,6 @@ enum {
     MAX_COLUMNS = 512, // of a panel
     COLUMN_UNIT = 16,
     TN_ROWS = 192,
-    PARALLEL_MACS = 1 << 22, // below this (some 40 us) a second thread costs more than it saves
 };
 
 /* How a product is cut: panels of `rows` x `columns`, the last ones smaller. */
@@ -29,10 +29,7 @@ typedef struct cut {
 } cut;
 
 static cut cut_make(const mip_gemm_args *args) {
-    cut c = {.n_threads = 1};
-    if ((double)args->m * (double)args->n * (double)args->k >= (double)PARALLEL_MACS) {
-        c.n_threads = omp_get_max_threads();
-    }
+    cut c = {.n_threads = cpu_threads_for((double)args->m * (double)args->n * (double)args->k)};
     c.n_column_panels = ceil_div(args->n, MAX_COLUMNS);
     c.columns = ceil_div(ceil_div(args->n, c.n_column_panels), COLUMN_UNIT) * COLUMN_UNIT;
     c.n_column_panels = ceil_div(args->n, c.columns);

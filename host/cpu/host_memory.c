@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/machine.h"
 #include "base/status_priv.h"
 
-enum { ALIGN_BYTES = 256, LINE_BYTES = 256 };
+enum { ALIGN_BYTES = 256 };
 
 static mip_status device_count(void *self, int *out) {
     (void)self;
@@ -19,42 +19,17 @@ static mip_status device_count(void *self, int *out) {
     return MIP_OK;
 }
 
-/* The value after "key" and a colon in a file of /proc, without the line end; false when absent. */
-static int proc_value(const char *path, const char *key, char *out, size_t out_bytes) {
-    char line[LINE_BYTES];
-    FILE *f = fopen(path, "r");
-    int found = 0;
-    while (f != NULL && !found && fgets(line, sizeof line, f) != NULL) {
-        const char *colon = strchr(line, ':');
-        if (colon != NULL && strncmp(line, key, strlen(key)) == 0) {
-            const char *value = colon + 1 + strspn(colon + 1, " \t");
-            const size_t n = strcspn(value, "\n");
-            snprintf(out, out_bytes, "%.*s", (int)n, value);
-            found = 1;
-        }
-    }
-    if (f != NULL) {
-        fclose(f);
-    }
-    return found;
-}
-
 static mip_status device_info(void *self, int device, mip_device_info *out) {
     (void)self;
-    char value[LINE_BYTES];
     if (device != 0) {
         MIP_FAIL(MIP_E_ARG, NULL, "device %d: there is only device 0", device);
     }
-    memset(out, 0, sizeof *out);
-    if (!proc_value("/proc/cpuinfo", "model name", out->name, sizeof out->name)) {
-        snprintf(out->name, sizeof out->name, "CPU");
-    }
-    out->total_bytes = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
-    out->free_bytes = out->total_bytes;
-    if (proc_value("/proc/meminfo", "MemAvailable", value, sizeof value)) {
-        out->free_bytes = (size_t)strtoull(value, NULL, 10) * 1024;
-    }
-    out->n_units = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    const machine m = machine_get();
+    const int64_t free_bytes = m.memory_free_bytes > 0 ? m.memory_free_bytes : m.memory_bytes;
+    *out = (mip_device_info){.total_bytes = (size_t)m.memory_bytes,
+                             .free_bytes = (size_t)free_bytes,
+                             .n_units = m.n_cores};
+    snprintf(out->name, sizeof out->name, "%s", m.cpu[0] != '\0' ? m.cpu : "CPU");
     return MIP_OK;
 }
 
@@ -123,6 +98,15 @@ static mip_status stream_wait(void *self, void *stream, void *other) {
     return MIP_OK;
 }
 
+static const char *supports(void *self, mip_op op, mip_pass pass, mip_dtype weights) {
+    (void)self;
+    (void)pass;
+    if (op == MIP_OP_GEMM && weights != MIP_DTYPE_F32) {
+        return "this backend computes in f32; weights are converted to f32 at load";
+    }
+    return NULL;
+}
+
 void host_memory_fill(mip_backend *table) {
     table->device.count = device_count;
     table->device.info = device_info;
@@ -136,4 +120,5 @@ void host_memory_fill(mip_backend *table) {
     table->stream.destroy = stream_destroy;
     table->stream.sync = stream_sync;
     table->stream.wait = stream_wait;
+    table->ops.supports = supports;
 }

@@ -18,7 +18,7 @@ static double sigmoid(double z) {
     return 1.0 / (1.0 + exp(-z));
 }
 
-double ref_act_value(mip_act kind, double z) {
+static double act_value(mip_act kind, double z) {
     switch (kind) {
     case MIP_ACT_SILU:
         return z * sigmoid(z);
@@ -32,7 +32,7 @@ double ref_act_value(mip_act kind, double z) {
     return NAN; // host/ops lets no other kind pass
 }
 
-double ref_act_slope(mip_act kind, double z) {
+static double act_slope(mip_act kind, double z) {
     switch (kind) {
     case MIP_ACT_SILU: {
         const double s = sigmoid(z);
@@ -59,8 +59,7 @@ mip_status ref_act_fwd(void *self, const mip_act_args *args) {
         for (int64_t j = 0; j < args->width; j++) {
             const int64_t at = i * args->ld_gu + j;
             const double u = args->u != NULL ? (double)args->u[at] : 1.0;
-            args->a[i * args->width + j] =
-                (float)(ref_act_value(args->kind, (double)args->g[at]) * u);
+            args->a[i * args->width + j] = (float)(act_value(args->kind, (double)args->g[at]) * u);
         }
     }
     return MIP_OK;
@@ -74,9 +73,9 @@ mip_status ref_act_vjp(void *self, const mip_act_args *args) {
             const double g = (double)args->g[at];
             const double u = args->u != NULL ? (double)args->u[at] : 1.0;
             const double da = (double)args->da[i * args->width + j];
-            args->dg[at] = (float)(da * u * ref_act_slope(args->kind, g));
+            args->dg[at] = (float)(da * u * act_slope(args->kind, g));
             if (args->du != NULL) {
-                args->du[at] = (float)(da * ref_act_value(args->kind, g));
+                args->du[at] = (float)(da * act_value(args->kind, g));
             }
         }
     }
@@ -90,9 +89,9 @@ mip_status ref_act_jvp(void *self, const mip_act_args *args) {
             const int64_t at = i * args->ld_gu + j;
             const double g = (double)args->g[at];
             const double u = args->u != NULL ? (double)args->u[at] : 1.0;
-            double ta = ref_act_slope(args->kind, g) * (double)args->tg[at] * u;
+            double ta = act_slope(args->kind, g) * (double)args->tg[at] * u;
             if (args->u != NULL) {
-                ta += ref_act_value(args->kind, g) * (double)args->tu[at];
+                ta += act_value(args->kind, g) * (double)args->tu[at];
             }
             args->ta[i * args->width + j] = (float)ta;
         }

@@ -7,15 +7,6 @@
 #include "cpu/host_memory.h"
 #include "cpu/ref_kernels.h"
 
-static const char *supports(void *self, mip_op op, mip_pass pass, mip_dtype weights) {
-    (void)self;
-    (void)pass;
-    if (op == MIP_OP_GEMM && weights != MIP_DTYPE_F32) {
-        return "this backend computes in f32; weights are converted to f32 at load";
-    }
-    return NULL;
-}
-
 const mip_backend *ref_backend_get(void) {
     static mip_backend table = {
         .abi = MIP_BACKEND_ABI,
@@ -37,7 +28,6 @@ const mip_backend *ref_backend_get(void) {
                 .xent = {ref_xent_fwd, ref_xent_vjp},
                 .mse = ref_mse,
                 .adamw = ref_adamw,
-                .supports = supports,
             },
     };
     if (table.device.count == NULL) {

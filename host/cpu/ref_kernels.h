@@ -32,8 +32,4 @@ mip_status ref_xent_vjp(void *self, const mip_xent_args *args);
 mip_status ref_mse(void *self, const mip_mse_args *args);
 mip_status ref_adamw(void *self, const mip_adamw_args *args);
 
-/* ref_act_value / ref_act_slope - act(z) and act'(z) in double. */
-double ref_act_value(mip_act kind, double z);
-double ref_act_slope(mip_act kind, double z);
-
 #endif

@@ -7,8 +7,9 @@
 #ifndef MIP_CPU_SIMD_H
 #define MIP_CPU_SIMD_H
 
+#include "cpu/cpu_threads.h"
+
 #include <math.h>
-#include <omp.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -33,12 +34,9 @@
 #define CPU_CLONES
 #endif
 
-/* Below this many elements of simple work a second thread costs more than it saves. */
-enum { CPU_PARALLEL_ELEMS = 65536 };
-
-/* cpu_threads - how many threads to use for `elems` elements of simple work: 1, or the caller's OpenMP setting. */
+/* cpu_threads - threads for `elems` elements of simple work, which cost as much as some 16 multiply-adds of a product each. */
 static inline int cpu_threads(int64_t elems) {
-    return elems < CPU_PARALLEL_ELEMS ? 1 : omp_get_max_threads();
+    return cpu_threads_for(16.0 * (double)elems);
 }
 
 static inline int64_t min_i64(int64_t a, int64_t b) {
