@@ -32,7 +32,7 @@ typedef struct vision_run {
     const model *m;
     const config_attribute *config;
     const quadrature *rule;
-    const attr_sample *sample;
+    const labelled_sample *sample;
     sample_front front;
     lm_context lm;
     int64_t n_patches; // P of the sample
@@ -427,7 +427,7 @@ out:
     return status;
 }
 
-mip_status fisher_vision_sample(exec *x, const model *m, const attr_sample *s,
+mip_status fisher_vision_sample(exec *x, const model *m, const labelled_sample *s,
                                 const config_attribute *config, const quadrature *rule,
                                 ig_reuse reuse, attribution_sample *out) {
     mip_status status = MIP_OK;

@@ -14,7 +14,7 @@
 
 /* fisher_vision_sample - scores and path of one sample with images. out is created by the caller for m->vision.
  * MIP_E_ARG for a sample without images. Completeness is not defined and stays NaN. */
-mip_status fisher_vision_sample(exec *x, const model *m, const attr_sample *s,
+mip_status fisher_vision_sample(exec *x, const model *m, const labelled_sample *s,
                                 const config_attribute *config, const quadrature *rule,
                                 ig_reuse reuse, attribution_sample *out);
 

@@ -72,7 +72,7 @@ static int64_t state_elems(const text_run *r, const carried *c) {
 
 /* ---- set-up ------------------------------------------------------------------------------------------------ */
 
-static mip_status choose_rows(text_run *r, const attr_sample *s, bool reuse_prefix,
+static mip_status choose_rows(text_run *r, const labelled_sample *s, bool reuse_prefix,
                               int64_t *first_row) {
     int64_t label_row = 0;
     MIP_TRY(attr_first_label_row(s, &label_row));
@@ -168,7 +168,7 @@ static mip_status clean_backward(text_run *r) {
     return stack_vjp(&call, &r->trace, 0, s->n_layers, dh, NULL, r->lambda);
 }
 
-static mip_status run_create(text_run *r, const attr_sample *s, ig_reuse reuse) {
+static mip_status run_create(text_run *r, const labelled_sample *s, ig_reuse reuse) {
     const stack *st = &r->m->text;
     const quadrature *rule = r->rule;
     const double zero = 0.0;
@@ -527,7 +527,7 @@ out:
     return status;
 }
 
-mip_status ig_text_sample(exec *x, const model *m, const attr_sample *s,
+mip_status ig_text_sample(exec *x, const model *m, const labelled_sample *s,
                           const config_attribute *config, const quadrature *rule, ig_reuse reuse,
                           attribution_sample *out) {
     mip_status status = MIP_OK;

@@ -23,7 +23,7 @@ typedef struct ig_reuse {
 
 /* ig_text_sample - scores and path of one sample. out is created by the caller for m->text and config->top_k.
  * MIP_E_NUMERIC names sample, layer and node. A dry exec measures memory and cost. */
-mip_status ig_text_sample(exec *x, const model *m, const attr_sample *s,
+mip_status ig_text_sample(exec *x, const model *m, const labelled_sample *s,
                           const config_attribute *config, const quadrature *rule, ig_reuse reuse,
                           attribution_sample *out);
 

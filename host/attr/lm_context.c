@@ -6,12 +6,11 @@
 
 #include "base/status_priv.h"
 #include "ops/ops.h"
+#include "text/chat_template.h" // CHAT_NO_LABEL
 
-enum { IGNORED_LABEL = -100 };
-
-mip_status attr_first_label_row(const attr_sample *s, int64_t *out) {
+mip_status attr_first_label_row(const labelled_sample *s, int64_t *out) {
     for (int64_t i = 1; i < s->seq.n; i++) {
-        if (s->labels[i] != IGNORED_LABEL) {
+        if (s->labels[i] != CHAT_NO_LABEL) {
             *out = i - 1;
             return MIP_OK;
         }
@@ -21,11 +20,11 @@ mip_status attr_first_label_row(const attr_sample *s, int64_t *out) {
 }
 
 /* Label rows before and after first_row: counted when rows is NULL, listed otherwise. */
-static int64_t label_rows_in(const attr_sample *s, int64_t begin, int64_t end, int32_t *rows,
+static int64_t label_rows_in(const labelled_sample *s, int64_t begin, int64_t end, int32_t *rows,
                              int32_t *targets) {
     int64_t n = 0;
     for (int64_t i = begin; i < end && i + 1 < s->seq.n; i++) {
-        if (s->labels[i + 1] == IGNORED_LABEL) {
+        if (s->labels[i + 1] == CHAT_NO_LABEL) {
             continue;
         }
         if (rows != NULL) {
@@ -37,7 +36,7 @@ static int64_t label_rows_in(const attr_sample *s, int64_t begin, int64_t end, i
     return n;
 }
 
-static mip_status label_rows_new(const attr_sample *s, int64_t begin, int64_t end, int64_t *n,
+static mip_status label_rows_new(const labelled_sample *s, int64_t begin, int64_t end, int64_t *n,
                                  int32_t **rows, int32_t **targets) {
     *n = label_rows_in(s, begin, end, NULL, NULL);
     *rows = calloc((size_t)*n + 1, sizeof **rows);
@@ -130,8 +129,9 @@ out:
     return status;
 }
 
-mip_status lm_context_create(exec *x, const model *m, const attr_sample *s, const text_pack *full,
-                             float *embeds, int64_t first_row, lm_context *out) {
+mip_status lm_context_create(exec *x, const model *m, const labelled_sample *s,
+                             const text_pack *full, float *embeds, int64_t first_row,
+                             lm_context *out) {
     mip_status status = MIP_OK;
     *out = (lm_context){.x = x,
                         .m = m,

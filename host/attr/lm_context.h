@@ -12,21 +12,14 @@
 
 #include "model/sequence.h"
 
-/* A question with its answer. labels [seq.n]: -100, or the id itself where a token counts; row i - 1 predicts token i. */
-typedef struct attr_sample {
-    const char *id;
-    sequence seq;
-    const int32_t *labels;
-} attr_sample;
-
 /* attr_first_label_row - the row that predicts the first counted token ("last prompt token").
  * MIP_E_ARG for a sample without any (answer of zero tokens). */
-mip_status attr_first_label_row(const attr_sample *s, int64_t *out);
+mip_status attr_first_label_row(const labelled_sample *s, int64_t *out);
 
 typedef struct lm_context {
     exec *x;
     const model *m;
-    const attr_sample *sample;
+    const labelled_sample *sample;
     int64_t n_tokens, first_row, n_rows; // T, first suffix row, R
     text_pack full;
     float *embeds;        // dev [T, C]: token embeddings with image features in place
@@ -40,8 +33,9 @@ typedef struct lm_context {
 
 /* lm_context_create - runs the prefix. embeds [T, C] dev is borrowed; device memory comes from the exec's arena.
  * The sample needs at least one label row at or after first_row: MIP_E_ARG. */
-mip_status lm_context_create(exec *x, const model *m, const attr_sample *s, const text_pack *full,
-                             float *embeds, int64_t first_row, lm_context *out);
+mip_status lm_context_create(exec *x, const model *m, const labelled_sample *s,
+                             const text_pack *full, float *embeds, int64_t first_row,
+                             lm_context *out);
 void lm_context_destroy(lm_context *c);
 
 /* n copies of the suffix rows in one packed batch. */

@@ -19,7 +19,8 @@ out:
     return status;
 }
 
-mip_status sample_front_create(exec *x, const model *m, const attr_sample *s, sample_front *out) {
+mip_status sample_front_create(exec *x, const model *m, const labelled_sample *s,
+                               sample_front *out) {
     mip_status status = MIP_OK;
     *out = (sample_front){0};
     MIP_TRY_GOTO(text_pack_create(x, m, 1, &s->seq, &out->text));

@@ -13,7 +13,8 @@ typedef struct sample_front {
 } sample_front;
 
 /* sample_front_create - pack, run the vision tower once, embed. Device memory stays in the exec's arena. */
-mip_status sample_front_create(exec *x, const model *m, const attr_sample *s, sample_front *out);
+mip_status sample_front_create(exec *x, const model *m, const labelled_sample *s,
+                               sample_front *out);
 void sample_front_destroy(sample_front *f);
 
 #endif

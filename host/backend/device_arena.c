@@ -74,7 +74,3 @@ size_t device_arena_mark(const device_arena *a) {
 void device_arena_release(device_arena *a, size_t mark) {
     a->used_bytes = mark;
 }
-
-void device_arena_peak_reset(device_arena *a) {
-    a->peak_bytes = a->used_bytes;
-}

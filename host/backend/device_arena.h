@@ -21,7 +21,7 @@ typedef struct device_arena {
     unsigned char *base; // dev; NULL until reserved
     size_t capacity_bytes;
     size_t used_bytes;
-    size_t peak_bytes; // highest used_bytes since init or device_arena_peak_reset
+    size_t peak_bytes; // highest used_bytes since init
 } device_arena;
 
 /* device_arena_init - an empty arena; dry arenas measure only. Allocates nothing. */
@@ -39,8 +39,5 @@ mip_status device_arena_alloc(device_arena *a, size_t bytes, void **out);
 /* device_arena_mark / device_arena_release - everything allocated after the mark is free again. */
 size_t device_arena_mark(const device_arena *a);
 void device_arena_release(device_arena *a, size_t mark);
-
-/* device_arena_peak_reset - peak_bytes starts again at what is in use now. */
-void device_arena_peak_reset(device_arena *a);
 
 #endif

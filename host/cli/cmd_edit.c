@@ -5,7 +5,7 @@
 
 #include "base/status_priv.h"
 #include "cli/run_options.h"
-#include "unlearn/undo.h"
+#include "run/stage_edit.h"
 
 static const cli_option options[] = {
     CLI_SET_OPTION,
@@ -14,7 +14,7 @@ static const cli_option options[] = {
 
 static mip_status undo(const char *run_dir) {
     int64_t n_restored = 0;
-    MIP_TRY(edit_undo_run(run_dir, &n_restored));
+    MIP_TRY(stage_edit_undo(run_dir, &n_restored));
     printf("undo       %" PRId64 " file%s of %s/model restored; sha256 equal to the original\n",
            n_restored, n_restored == 1 ? "" : "s", run_dir);
     return MIP_OK;

@@ -112,7 +112,7 @@ static mip_status generate_answer(const request *r, const sequence *prompt, gene
                             .options = {.max_new_tokens = r->max_new_tokens,
                                         .repetition_penalty = s.model.repetition_penalty},
                             .out = out};
-    const mip_status status = session_run_planned(&s, generate_work, &work);
+    const mip_status status = exec_run_planned(&s.x, generate_work, &work);
     session_close(&s);
     return status;
 }

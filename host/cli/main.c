@@ -52,7 +52,7 @@ int cli_exit_code(mip_status status) {
 
 static void print_error(void) {
     const mip_error *e = mip_error_last();
-    fprintf(stderr, "mip: %s: %s\n", e->code == MIP_E_CANCELLED ? "stopped" : "error", e->what);
+    fprintf(stderr, "mip: %s%s\n", e->code == MIP_E_CANCELLED ? "" : "error: ", e->what);
     if (e->hint[0] != '\0') {
         fprintf(stderr, "hint: %s\n", e->hint);
     }

@@ -40,8 +40,8 @@ answerer answerer_of_session(session *s);
 /* A stand-in that answers nothing and adds up what the answers would need: flops and bytes of all calls, the largest
  * arena. Every answer counts with max_new_tokens, so it is an upper bound. The session may be a dry one. */
 typedef struct answer_planner {
-    session *s;        // borrowed
-    session_need need; // sum so far; zero it first
+    session *s;     // borrowed
+    exec_need need; // sum so far; zero it first
 } answer_planner;
 
 answerer answerer_of_planner(answer_planner *planner);

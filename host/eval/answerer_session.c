@@ -58,7 +58,7 @@ static mip_status session_generate(void *self, arena *a, int64_t n, const prompt
     MIP_TRY(sequences_of(a, n, prompts, &seqs));
     generate_work work = {
         .m = &s->model, .n = n, .seqs = seqs, .options = options, .memory = a, .answers = answers};
-    return session_run_planned(s, call_generate, &work);
+    return exec_run_planned(&s->x, call_generate, &work);
 }
 
 typedef struct score_work {
@@ -91,7 +91,7 @@ static mip_status session_score(void *self, const prompt *p, int64_t n,
     session *s = self;
     score_work work;
     MIP_TRY(score_work_create(&s->model, p, n, continuations, &work));
-    const mip_status status = session_run_planned(s, call_score, &work);
+    const mip_status status = exec_run_planned(&s->x, call_score, &work);
     for (int64_t i = 0; i < n; i++) {
         logp[i] = work.continuations[i].logp;
     }
@@ -105,21 +105,10 @@ answerer answerer_of_session(session *s) {
 
 /* ---- planning -------------------------------------------------------------------------------- */
 
-static void need_add(session_need *total, const session_need *one) {
-    total->arena_bytes =
-        one->arena_bytes > total->arena_bytes ? one->arena_bytes : total->arena_bytes;
-    total->counts.flops += one->counts.flops;
-    total->counts.bytes += one->counts.bytes;
-    total->counts.gemm_macs += one->counts.gemm_macs;
-    for (int op = 0; op < MIP_OP_COUNT; op++) {
-        total->counts.calls[op] += one->counts.calls[op];
-    }
-}
-
 static mip_status planner_generate(void *self, arena *a, int64_t n, const prompt *prompts,
                                    const generate_options *options, answer *answers) {
     answer_planner *planner = self;
-    session_need need;
+    exec_need need;
     const sequence *seqs = NULL;
     MIP_TRY(sequences_of(a, n, prompts, &seqs));
     generate_work work = {.m = &planner->s->model,
@@ -128,21 +117,21 @@ static mip_status planner_generate(void *self, arena *a, int64_t n, const prompt
                           .options = options,
                           .memory = a,
                           .answers = answers};
-    MIP_TRY(session_plan(planner->s, call_generate, &work, &need));
-    need_add(&planner->need, &need);
+    MIP_TRY(exec_plan(&planner->s->x, call_generate, &work, &need));
+    exec_need_add(&planner->need, &need);
     return MIP_OK; // answers stay as they are: empty
 }
 
 static mip_status planner_score(void *self, const prompt *p, int64_t n,
                                 const continuation_ids *continuations, double *logp) {
     answer_planner *planner = self;
-    session_need need;
+    exec_need need;
     score_work work;
     MIP_TRY(score_work_create(&planner->s->model, p, n, continuations, &work));
-    const mip_status status = session_plan(planner->s, call_score, &work, &need);
+    const mip_status status = exec_plan(&planner->s->x, call_score, &work, &need);
     free(work.continuations);
     MIP_TRY(status);
-    need_add(&planner->need, &need);
+    exec_need_add(&planner->need, &need);
     for (int64_t i = 0; i < n; i++) {
         logp[i] = 0;
     }

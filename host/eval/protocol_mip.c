@@ -166,7 +166,7 @@ static mip_status drop_answered(arena *a, const eval_job *job, const eval_log *l
             n_done > 0 ? bsearch(&wanted, done, (size_t)n_done, sizeof *done, by_id) : NULL;
         if (found == NULL) {
             list->items[n_kept++] = *q;
-        } else if (strcmp((*found)->prompt_sha, q->prompt_sha) != 0) {
+        } else if (strcmp((*found)->prompt_sha, q->prompt_sha) != 0 || (*found)->set != q->set) {
             MIP_FAIL(MIP_E_CONFIG, "use another output folder, or remove the file to ask again",
                      "%s holds an answer of this model to %s made with another prompt or other "
                      "eval settings",
@@ -341,7 +341,7 @@ out:
 }
 
 mip_status protocol_mip_plan(const eval_job *job, session *s, int64_t *n_questions,
-                             session_need *out) {
+                             exec_need *out) {
     answer_planner planner = {.s = s};
     eval_job dry = *job;
     eval_summary summary;
@@ -349,7 +349,7 @@ mip_status protocol_mip_plan(const eval_job *job, session *s, int64_t *n_questio
     dry.model_sha = "";
     dry.path = NULL;
     dry.step = NULL;
-    *out = (session_need){0};
+    *out = (exec_need){0};
     MIP_TRY(protocol_mip_run(&dry, &summary));
     *out = planner.need;
     *n_questions = summary.n_questions;

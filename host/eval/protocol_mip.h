@@ -52,7 +52,6 @@ mip_status protocol_mip_run(const eval_job *job, eval_summary *out);
 
 /* protocol_mip_plan - what answering every question of the job takes on this session (flops, bytes, largest arena);
  * an upper bound, see answerer.h. The job's own answerer, path and step are not used. Errors as above. */
-mip_status protocol_mip_plan(const eval_job *job, session *s, int64_t *n_questions,
-                             session_need *out);
+mip_status protocol_mip_plan(const eval_job *job, session *s, int64_t *n_questions, exec_need *out);
 
 #endif

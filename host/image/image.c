@@ -85,7 +85,7 @@ static mip_status check_size(const char *path, const image_limits *limits, int64
 
 mip_status image_decode(const uint8_t *bytes, size_t n_bytes, const char *path,
                         const image_limits *limits, image *out) {
-    const image_codec *codec;
+    const image_codec *codec = NULL;
     int64_t w, h;
     MIP_TRY(find_codec(bytes, n_bytes, path, &codec));
     MIP_TRY(codec->size(bytes, n_bytes, path, &w, &h));
@@ -106,28 +106,10 @@ mip_status image_read(const char *path, const image_limits *limits, image *out) 
     mip_status status = MIP_OK;
     arena memory;
     arena_init(&memory);
-    char *bytes;
-    size_t n_bytes;
+    char *bytes = NULL;
+    size_t n_bytes = 0;
     MIP_TRY_GOTO(fs_read_file(&memory, path, used.max_file_bytes, &bytes, &n_bytes));
     MIP_TRY_GOTO(image_decode((const uint8_t *)bytes, n_bytes, path, &used, out));
-out:
-    arena_deinit(&memory);
-    return status;
-}
-
-mip_status image_read_size(const char *path, const image_limits *limits, int64_t *out_w,
-                           int64_t *out_h) {
-    const image_limits used = limits != NULL ? *limits : image_limits_default();
-    mip_status status = MIP_OK;
-    arena memory;
-    arena_init(&memory);
-    char *bytes;
-    size_t n_bytes;
-    const image_codec *codec;
-    MIP_TRY_GOTO(fs_read_file(&memory, path, used.max_file_bytes, &bytes, &n_bytes));
-    MIP_TRY_GOTO(find_codec((const uint8_t *)bytes, n_bytes, path, &codec));
-    MIP_TRY_GOTO(codec->size((const uint8_t *)bytes, n_bytes, path, out_w, out_h));
-    MIP_TRY_GOTO(check_size(path, &used, *out_w, *out_h));
 out:
     arena_deinit(&memory);
     return status;

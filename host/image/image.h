@@ -45,9 +45,4 @@ mip_status image_decode(const uint8_t *bytes, size_t n_bytes, const char *path,
 /* image_read - image_decode of a file. limits NULL = default. */
 mip_status image_read(const char *path, const image_limits *limits, image *out);
 
-/* image_read_size - only width and height, from the header, with the same limits: what planning
- * needs. */
-mip_status image_read_size(const char *path, const image_limits *limits, int64_t *out_w,
-                           int64_t *out_h);
-
 #endif

@@ -64,7 +64,7 @@ static void expected_text(const config_key *key, char out[EXPECTED_BYTES]) {
         break;
     case CONFIG_ENUM:
         choices_text(key->choices, names, sizeof names);
-        snprintf(out, EXPECTED_BYTES, "one of %s", names);
+        snprintf(out, EXPECTED_BYTES, "%s%s", key->choices[1].name != NULL ? "one of " : "", names);
         break;
     case CONFIG_FLAGS:
         choices_text(key->choices, names, sizeof names);

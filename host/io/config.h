@@ -16,8 +16,8 @@
 
 #include "base/arena.h"
 
-typedef enum config_dtype { CONFIG_DTYPE_F32, CONFIG_DTYPE_BF16 } config_dtype;
-typedef enum config_protocol { CONFIG_PROTOCOL_MIP, CONFIG_PROTOCOL_MLLMU } config_protocol;
+typedef enum config_dtype { CONFIG_DTYPE_F32 } config_dtype;
+typedef enum config_protocol { CONFIG_PROTOCOL_MIP } config_protocol;
 typedef enum config_mode { CONFIG_MODE_PAPER } config_mode;
 
 /* Bits of attribute.modalities. */
@@ -82,7 +82,6 @@ typedef enum config_schedule { CONFIG_SCHEDULE_LINEAR, CONFIG_SCHEDULE_CONSTANT 
 enum { CONFIG_SET_FORGET = 1, CONFIG_SET_RETAIN = 2, CONFIG_SET_CELEBRITY = 4 };
 enum { CONFIG_TASK_MCQ = 1, CONFIG_TASK_GEN = 2, CONFIG_TASK_CLOZE = 4 };
 enum { CONFIG_EVAL_IMAGE = 1, CONFIG_EVAL_TEXT = 2 };
-typedef enum config_few_shot { CONFIG_FEW_SHOT_NONE } config_few_shot;
 
 typedef struct config_model {
     const char *path; // checkpoint directory, relative to the working directory
@@ -156,7 +155,6 @@ typedef struct config_eval {
     uint32_t modalities; // CONFIG_EVAL_* bits
     int64_t max_new_tokens;
     int64_t batch;
-    config_few_shot few_shot;
     double repetition_penalty; // 0 = from generation_config.json
     bool option_likelihood;
 } config_eval;

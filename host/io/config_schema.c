@@ -37,10 +37,8 @@ static bool is_quadrature(const char *text) {
 #define SEED_MAX 9007199254740991.0 // 2^53 - 1: exact in every file format that stores it
 #define PAPER "MIP-Editor (AAAI-26) "
 
-static const config_choice dtypes[] = {
-    {"f32", CONFIG_DTYPE_F32}, {"bf16", CONFIG_DTYPE_BF16}, {NULL, 0}};
-static const config_choice protocols[] = {
-    {"mip", CONFIG_PROTOCOL_MIP}, {"mllmu", CONFIG_PROTOCOL_MLLMU}, {NULL, 0}};
+static const config_choice dtypes[] = {{"f32", CONFIG_DTYPE_F32}, {NULL, 0}};
+static const config_choice protocols[] = {{"mip", CONFIG_PROTOCOL_MIP}, {NULL, 0}};
 static const config_choice percents[] = {{"5", 5}, {"10", 10}, {"15", 15}, {NULL, 0}};
 static const config_choice modes[] = {{"paper", CONFIG_MODE_PAPER}, {NULL, 0}};
 static const config_choice attribute_modalities[] = {
@@ -100,7 +98,6 @@ static const config_choice tasks[] = {
     {"mcq", CONFIG_TASK_MCQ}, {"gen", CONFIG_TASK_GEN}, {"cloze", CONFIG_TASK_CLOZE}, {NULL, 0}};
 static const config_choice eval_modalities[] = {
     {"image", CONFIG_EVAL_IMAGE}, {"text", CONFIG_EVAL_TEXT}, {NULL, 0}};
-static const config_choice few_shots[] = {{"none", CONFIG_FEW_SHOT_NONE}, {NULL, 0}};
 
 static const config_key keys[] = {
     {"name", CONFIG_STRING, AT(name), .fallback = "run", .is_valid = is_run_name,
@@ -114,16 +111,12 @@ static const config_key keys[] = {
      .help = "Checkpoint folder: config.json, tokenizer.json, safetensors; relative to the "
              "working directory."},
     {"model.dtype", CONFIG_ENUM, AT(model.dtype), .choices = dtypes, .fallback = "f32",
-     .help = "How weights are kept in memory; bf16 where the machine multiplies bf16, which the "
-             "plan says. Scores are f32 always.",
-     .source = PAPER "(u)"},
+     .help = "How weights are kept in memory, whatever the files hold.", .source = PAPER "(u)"},
 
     {"data.path", CONFIG_STRING, AT(data.path), .fallback = NULL, .is_valid = is_not_empty,
      .expected = "a folder", .help = "Converted data set: mip check tells whether it is sound."},
     {"data.protocol", CONFIG_ENUM, AT(data.protocol), .choices = protocols, .fallback = "mip",
-     .help = "How questions are put and answers read: mip = our own, mllmu = as MLLMU-Bench "
-             "does it.",
-     .source = "MLLMU-Bench (NAACL 2025)"},
+     .help = "How questions are put and answers read: mip = our own."},
     {"data.forget", CONFIG_ENUM, AT(data.forget_pct), .choices = percents, .unit = "percent",
      .fallback = "5", .help = "Share of the people to forget; the rest is the retain set.",
      .source = "MLLMU-Bench (NAACL 2025)"},
@@ -288,8 +281,6 @@ static const config_key keys[] = {
      .fallback = "40", .help = "Longest answer.", .source = PAPER "code"},
     {"eval.batch", CONFIG_INT, AT(eval.batch), RANGE(1, 4096), .unit = "questions",
      .fallback = "16", .help = "Questions answered together; the answers do not depend on it."},
-    {"eval.few_shot", CONFIG_ENUM, AT(eval.few_shot), .choices = few_shots, .fallback = "none",
-     .help = "Examples before the question."},
     {"eval.repetition_penalty", CONFIG_FLOAT, AT(eval.repetition_penalty), RANGE(0, 10),
      .fallback = "0",
      .help = "As transformers applies it; 0 = what generation_config.json says, 1 = none."},

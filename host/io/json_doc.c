@@ -284,10 +284,6 @@ mip_status json_value_f64(const json_doc *doc, const json_value *value, double m
     return f64_read(doc, NULL, NULL, value, min, max, out);
 }
 
-mip_status json_value_bool(const json_doc *doc, const json_value *value, bool *out) {
-    return bool_read(doc, NULL, NULL, value, out);
-}
-
 mip_status json_value_string(const json_doc *doc, const json_value *value, const char **out) {
     return string_read(doc, NULL, NULL, value, out);
 }

@@ -66,7 +66,6 @@ mip_status json_value_i64(const json_doc *doc, const json_value *value, int64_t 
                           int64_t *out);
 mip_status json_value_f64(const json_doc *doc, const json_value *value, double min, double max,
                           double *out);
-mip_status json_value_bool(const json_doc *doc, const json_value *value, bool *out);
 mip_status json_value_string(const json_doc *doc, const json_value *value, const char **out);
 
 /* json_<type> - the member `key` of object; a missing key is MIP_E_FORMAT ("found nothing"). */

@@ -2,7 +2,7 @@
 /* host/model/adapter.h - the connector from the vision tower to the language model: norm, group, linear, act, linear.
  *
  * Shapes  in [P, Cv] -> norm -> [P / group, group * Cv] -> [P / group, C].
- * Tested  tests/unit/model/test_parity.c */
+ * Tested  tests/unit/model/test_adapter.c, test_parity.c */
 #ifndef MIP_MODEL_ADAPTER_H
 #define MIP_MODEL_ADAPTER_H
 

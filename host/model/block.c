@@ -17,6 +17,20 @@ static int64_t ffn_pre_width(const block_desc *d) {
     return d->gated ? 2 * d->ffn : d->ffn;
 }
 
+mip_status row_layout_set_rope(exec *x, row_layout *rows, int64_t half_dim, const float *cos_table,
+                               const float *sin_table) {
+    const int64_t elems = rows->n_rows * half_dim;
+    float *cos_dev = NULL;
+    float *sin_dev = NULL;
+    MIP_TRY(EXEC_NEW(x, elems, &cos_dev));
+    MIP_TRY(EXEC_NEW(x, elems, &sin_dev));
+    MIP_TRY(exec_upload(x, cos_dev, cos_table, (size_t)elems * sizeof *cos_table));
+    MIP_TRY(exec_upload(x, sin_dev, sin_table, (size_t)elems * sizeof *sin_table));
+    rows->cos = cos_dev;
+    rows->sin = sin_dev;
+    return MIP_OK;
+}
+
 static mip_norm_args norm_args(const block_call *c, const norm_weights *w, const float *in) {
     return (mip_norm_args){.kind = c->desc->norm_kind,
                            .rows = c->rows->n_rows,

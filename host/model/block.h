@@ -47,6 +47,10 @@ typedef struct row_layout {
     const float *cos, *sin; // dev [N, D / 2]
 } row_layout;
 
+/* row_layout_set_rope - rows->cos and rows->sin from host tables [N, half_dim], copied into the exec's arena. */
+mip_status row_layout_set_rope(exec *x, row_layout *rows, int64_t half_dim, const float *cos_table,
+                               const float *sin_table);
+
 /* Keys and values of rows computed before (constants), per layer; segments point into them by prefix_begin/len. */
 typedef struct kv_rows {
     const float *k, *v; // dev, row stride ld; k is after rope

@@ -87,11 +87,24 @@ static mip_status plan(loading *l, const family *f) {
     return MIP_OK;
 }
 
+static mip_status check_fit(const loading *l) {
+    const exec *x = l->x;
+    mip_device_info info;
+    MIP_TRY(x->backend->device.info(x->backend->self, x->arena.device, &info));
+    if (l->m->weights_bytes > info.free_bytes) {
+        MIP_FAIL(MIP_E_NOFIT, "use a machine with more memory",
+                 "the weights of %s need %zu bytes as f32, %zu are free on %s", l->m->dir,
+                 l->m->weights_bytes, info.free_bytes, info.name);
+    }
+    return MIP_OK;
+}
+
 static mip_status allocate(loading *l) {
     exec *x = l->x;
     if (x->dry) {
         l->m->weights = (void *)dry_block;
     } else {
+        MIP_TRY(check_fit(l));
         MIP_TRY(x->backend->buffer.alloc(x->backend->self, x->arena.device, l->m->weights_bytes,
                                          &l->m->weights));
     }

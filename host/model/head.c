@@ -82,6 +82,12 @@ static mip_xent_args xent_args(const head_call *c, int64_t v_begin, int64_t chun
                            .state = c->state};
 }
 
+/* Where the target is not the largest logit the naive form would overflow for log p < -709. */
+static double log_probability(const mip_xent_state *s) {
+    const double below = s->max - s->z_target;
+    return below == 0 ? -log1p(s->sum_other) : -below - log(s->sum_other + exp(-below));
+}
+
 static mip_status value_pass(const head_call *c, mip_xent_state *host_state, double *logp) {
     const size_t state_bytes = (size_t)c->n * sizeof *host_state;
     for (int64_t i = 0; i < c->n; i++) {
@@ -95,8 +101,7 @@ static mip_status value_pass(const head_call *c, mip_xent_state *host_state, dou
     }
     MIP_TRY(exec_download(c->x, host_state, c->state, state_bytes));
     for (int64_t i = 0; i < c->n; i++) {
-        const mip_xent_state *s = &host_state[i];
-        logp[i] = -log1p(s->sum_other * exp(s->max - s->z_target));
+        logp[i] = log_probability(&host_state[i]);
         if (!isfinite(logp[i])) {
             MIP_FAIL(
                 MIP_E_NUMERIC, "the weights or the input hold NaN or Inf; run: mip inspect MODEL",

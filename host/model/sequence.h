@@ -21,6 +21,14 @@ typedef struct sequence {
     int n_images;
 } sequence;
 
+/* A question with its answer, what attribution and training read. Everything is borrowed. */
+typedef struct labelled_sample {
+    const char *id; // the same in every run: random directions depend on it
+    sequence seq;
+    const int32_t *labels; // [seq.n] own id where a token counts (row i - 1 predicts it), else
+                           // CHAT_NO_LABEL; NULL = no token counts
+} labelled_sample;
+
 /* Packed text rows of several sequences. Host arrays live in `memory`. */
 typedef struct text_pack {
     row_layout layout; // one causal segment per sequence, list 0

@@ -51,9 +51,6 @@ mip_status text_pack_upload_rope(exec *x, const model *m, text_pack *p) {
     const int64_t dim = m->text.blocks[0].head_dim;
     const int64_t n = p->layout.n_rows;
     const size_t elems = (size_t)(n * (dim / 2));
-    mip_status status = MIP_OK;
-    float *cos_dev = NULL;
-    float *sin_dev = NULL;
     float *host = malloc((2 * elems + (size_t)dim) * sizeof *host);
     if (host == NULL) {
         MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate rope tables of %lld rows", (long long)n);
@@ -61,13 +58,7 @@ mip_status text_pack_upload_rope(exec *x, const model *m, text_pack *p) {
     float *inv = host + 2 * elems;
     rope_inverse(m->rope_theta, dim, inv);
     rope_text(inv, dim, m->mrope_section, n, p->positions, host, host + elems);
-    MIP_TRY_GOTO(EXEC_NEW(x, (int64_t)elems, &cos_dev));
-    MIP_TRY_GOTO(EXEC_NEW(x, (int64_t)elems, &sin_dev));
-    MIP_TRY_GOTO(exec_upload(x, cos_dev, host, elems * sizeof *host));
-    MIP_TRY_GOTO(exec_upload(x, sin_dev, host + elems, elems * sizeof *host));
-    p->layout.cos = cos_dev;
-    p->layout.sin = sin_dev;
-out:
+    const mip_status status = row_layout_set_rope(x, &p->layout, dim / 2, host, host + elems);
     free(host);
     return status;
 }

@@ -123,8 +123,6 @@ static mip_status upload_rope(exec *x, const model *m, const image_list *l, visi
     const size_t n = (size_t)p->n_patches;
     const size_t elems = n * (size_t)(dim / 2);
     mip_status status = MIP_OK;
-    float *cos_dev = NULL;
-    float *sin_dev = NULL;
     float *table = malloc((2 * elems + (size_t)dim) * sizeof *table);
     int32_t *place =
         malloc(4 * n * sizeof *place); // row, col in the processor's order, then in window order
@@ -139,12 +137,7 @@ static mip_status upload_rope(exec *x, const model *m, const image_list *l, visi
     float *inv = table + 2 * elems;
     rope_inverse(m->vision_desc.rope_theta, dim / 2, inv);
     rope_patches(inv, dim, p->n_patches, place + 2 * n, place + 3 * n, table, table + elems);
-    MIP_TRY_GOTO(EXEC_NEW(x, (int64_t)elems, &cos_dev));
-    MIP_TRY_GOTO(EXEC_NEW(x, (int64_t)elems, &sin_dev));
-    MIP_TRY_GOTO(exec_upload(x, cos_dev, table, elems * sizeof *table));
-    MIP_TRY_GOTO(exec_upload(x, sin_dev, table + elems, elems * sizeof *table));
-    p->layout.cos = cos_dev;
-    p->layout.sin = sin_dev;
+    MIP_TRY_GOTO(row_layout_set_rope(x, &p->layout, dim / 2, table, table + elems));
 out:
     free(table);
     free(place);

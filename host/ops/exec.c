@@ -84,3 +84,54 @@ mip_status exec_sync(exec *x) {
     }
     return MIP_OK;
 }
+
+mip_status exec_plan(const exec *x, exec_work work, void *user, exec_need *out) {
+    exec dry;
+    *out = (exec_need){0};
+    MIP_TRY(exec_init(&dry, x->backend, x->arena.device, true));
+    const mip_status status = work(&dry, user);
+    out->arena_bytes = dry.arena.peak_bytes;
+    out->counts = dry.counts;
+    exec_deinit(&dry);
+    MIP_TRY(status);
+    return MIP_OK;
+}
+
+void exec_need_add(exec_need *total, const exec_need *one) {
+    if (one->arena_bytes > total->arena_bytes) {
+        total->arena_bytes = one->arena_bytes;
+    }
+    total->counts.flops += one->counts.flops;
+    total->counts.bytes += one->counts.bytes;
+    total->counts.gemm_macs += one->counts.gemm_macs;
+    for (int op = 0; op < MIP_OP_COUNT; op++) {
+        total->counts.calls[op] += one->counts.calls[op];
+    }
+}
+
+mip_status exec_reserve(exec *x, size_t bytes) {
+    mip_device_info info;
+    const size_t have = x->arena.capacity_bytes;
+    if (x->dry || bytes <= have) {
+        return MIP_OK;
+    }
+    MIP_TRY(x->backend->device.info(x->backend->self, x->arena.device, &info));
+    /* The old block is given back first. */
+    if (bytes > have + info.free_bytes) {
+        MIP_FAIL(MIP_E_NOFIT, "use fewer rows per batch, smaller pictures or a shorter prompt",
+                 "%zu bytes of working memory are needed, %zu are free on %s", bytes,
+                 have + info.free_bytes, info.name);
+    }
+    MIP_TRY(device_arena_reserve(&x->arena, bytes));
+    return MIP_OK;
+}
+
+mip_status exec_run_planned(exec *x, exec_work work, void *user) {
+    exec_need need;
+    if (!x->dry) {
+        MIP_TRY(exec_plan(x, work, user, &need));
+        MIP_TRY(exec_reserve(x, x->arena.used_bytes + need.arena_bytes));
+    }
+    MIP_TRY(work(x, user));
+    return MIP_OK;
+}

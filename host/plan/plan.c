@@ -98,13 +98,14 @@ mip_status plan_check(const plan *p) {
     if (plan_peak_bytes(p) <= p->available_bytes) {
         return MIP_OK;
     }
-    MIP_FAIL(MIP_E_NOFIT,
-             "use a rule with fewer nodes (attribute.quadrature=radau2), a smaller edit.batch or "
-             "eval.batch, or a machine with "
-             "more memory",
-             "the run needs %.0f MiB (weights %.0f, stage '%s' %.0f), %s has %.0f MiB free",
-             (double)plan_peak_bytes(p) / mib, (double)p->weights_bytes / mib,
-             most != NULL ? most->name : "none",
-             most != NULL ? (double)stage_bytes(p, most) / mib : 0.0, p->device,
-             (double)p->available_bytes / mib);
+    MIP_FAIL(
+        MIP_E_NOFIT,
+        p->weights_bytes > p->available_bytes
+            ? "the weights alone do not fit: use a machine with more memory"
+            : "use a rule with fewer nodes (attribute.quadrature=radau2), a smaller edit.batch "
+              "or eval.batch, or a machine with more memory",
+        "the run needs %.0f MiB (weights %.0f, stage '%s' %.0f), %s has %.0f MiB free",
+        (double)plan_peak_bytes(p) / mib, (double)p->weights_bytes / mib,
+        most != NULL ? most->name : "none", most != NULL ? (double)stage_bytes(p, most) / mib : 0.0,
+        p->device, (double)p->available_bytes / mib);
 }

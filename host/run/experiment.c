@@ -10,8 +10,7 @@
 #include "base/str.h"
 #include "cpu/cpu_threads.h"
 
-/* The resolved settings, every default written out. Later stages compare fingerprints, so an edited copy does no harm. */
-static mip_status write_config(experiment *e) {
+mip_status experiment_write_config(experiment *e) {
     const char *text = NULL;
     char *path = NULL;
     MIP_TRY(config_write(&e->memory, &e->config, &text));
@@ -19,12 +18,68 @@ static mip_status write_config(experiment *e) {
     return fs_write_file(path, text, strlen(text));
 }
 
+/* What a killed process was writing: "NAME.tmp-PID" or "NAME.undo-PID". Only the holder of the lock may remove it. */
+static mip_status remove_leftovers(experiment *e, const char *dir) {
+    char **names = NULL;
+    size_t n = 0;
+    if (!fs_is_dir(dir)) {
+        return MIP_OK;
+    }
+    MIP_TRY(fs_list_dir(&e->memory, dir, &names, &n));
+    for (size_t i = 0; i < n; i++) {
+        char *path = NULL;
+        if (strstr(names[i], ".tmp-") == NULL && strstr(names[i], ".undo-") == NULL) {
+            continue;
+        }
+        MIP_TRY(fs_join(&e->memory, dir, names[i], &path));
+        MIP_TRY(fs_remove_tree(path));
+    }
+    return MIP_OK;
+}
+
 static mip_status take_folder(experiment *e) {
+    static const char *const written[] = {"eval", "model"};
     char *lock_path = NULL;
     MIP_TRY(fs_mkdirs(e->dir));
     MIP_TRY(experiment_path(e, "lock", &lock_path));
     MIP_TRY(fs_lock_acquire(lock_path, &e->lock));
-    return write_config(e);
+    for (size_t i = 0; i < sizeof written / sizeof *written; i++) {
+        char *path = NULL;
+        MIP_TRY(experiment_path(e, written[i], &path));
+        MIP_TRY(remove_leftovers(e, path));
+    }
+    return remove_leftovers(e, e->dir);
+}
+
+static mip_status check_model_folder(experiment *e) {
+    const char *dir = e->config.model.path;
+    char *config_path = NULL;
+    MIP_TRY(fs_join(&e->memory, dir, "config.json", &config_path));
+    if (!fs_is_file(config_path)) {
+        MIP_FAIL(MIP_E_IO, "give model.path the folder of a Hugging Face checkpoint",
+                 "model folder %s %s", dir,
+                 fs_is_dir(dir) ? "has no config.json" : "does not exist");
+    }
+    return MIP_OK;
+}
+
+/* What only the last stage would notice is said before the first one works. */
+static mip_status check_settings(const experiment *e) {
+    const config_edit *edit = &e->config.edit;
+    const int n_layers = e->session.model.text.n_layers;
+    if (edit->method == CONFIG_METHOD_NONE) {
+        return MIP_OK;
+    }
+    if (edit->retain_ce != 0) {
+        MIP_FAIL(MIP_E_CONFIG, "--set edit.retain_ce=0",
+                 "edit.retain_ce is %g, this build trains without it (0)", edit->retain_ce);
+    }
+    if (edit->layer >= n_layers) {
+        MIP_FAIL(MIP_E_CONFIG, "--set edit.layer=N",
+                 "edit.layer is %lld, the model has text layers 0 to %d", (long long)edit->layer,
+                 n_layers - 1);
+    }
+    return MIP_OK;
 }
 
 mip_status experiment_open(const char *config_path, const char *const *sets, int n_sets,
@@ -37,19 +92,19 @@ mip_status experiment_open(const char *config_path, const char *const *sets, int
     cpu_threads_set(
         (int)e->config.device.threads); // MIP_THREADS has the last word, see session_open
     e->dir = e->config.output;
-    if (use == EXPERIMENT_RUN) {
-        MIP_TRY(take_folder(e));
-    }
     MIP_TRY(dataset_open(&e->memory, e->config.data.path, &e->data));
     MIP_TRY(fs_join(&e->memory, e->config.data.path, "manifest.json", &manifest_path));
     MIP_TRY(hash_sha256_file(manifest_path, e->data_sha));
+    MIP_TRY(check_model_folder(e));
     MIP_TRY(text_front_load(e->config.model.path, &e->front));
     if (use == EXPERIMENT_RUN) {
-        MIP_TRY(experiment_model_sha(&e->memory, e->config.model.path, e->model_sha));
+        MIP_TRY(take_folder(e));
         MIP_TRY(session_open(&e->session, e->config.device.backend, e->config.model.path));
+        MIP_TRY(experiment_model_sha(&e->memory, e->config.model.path, e->model_sha));
     } else {
         MIP_TRY(session_open_dry(&e->session, e->config.device.backend, e->config.model.path));
     }
+    MIP_TRY(check_settings(e));
     const patch_settings patches = patch_settings_of_model(&e->session.model);
     return prompt_maker_init(&e->maker, &e->data, &e->front, &patches);
 }

@@ -3,7 +3,7 @@
  *
  * Use     experiment_open, then the stages of run/stage_*.h in order, then experiment_close.
  * Folder  config.yaml, manifest.json, attribution.h5, edit.h5, model/, eval/items.jsonl; one process at a time (lock file).
- * Tested  tests/cli/run.sh */
+ * Tested  tests/unit/run/test_experiment.c, tests/cli/run.sh, run_errors.sh */
 #ifndef MIP_RUN_EXPERIMENT_H
 #define MIP_RUN_EXPERIMENT_H
 
@@ -43,6 +43,10 @@ void experiment_close(experiment *e);
 
 /* experiment_path - "DIR/name" in the experiment's arena. */
 mip_status experiment_path(experiment *e, const char *name, char **out);
+
+/* experiment_write_config - RUN/config.yaml: the resolved settings, every default written out. A stage does so when it begins to
+ * work, after it found the folder to be its own, so the file never shows the settings of a refused call. */
+mip_status experiment_write_config(experiment *e);
 
 /* experiment_model_sha - hash of a checkpoint folder: names and hashes of config.json, generation_config.json and weight files. */
 mip_status experiment_model_sha(arena *a, const char *dir, char out[HASH_HEX_BYTES]);

@@ -65,7 +65,7 @@ static mip_status put_origin(json_writer *w, const experiment *e) {
     memset(&host, 0, sizeof host);
     uname(&host);
     clock_iso_utc(clock_unix_s(), now);
-    MIP_TRY(e->session.backend->device.info(e->session.backend->self, 0, &device));
+    MIP_TRY(e->session.x.backend->device.info(e->session.x.backend->self, 0, &device));
     MIP_TRY(json_put_string(w, "format", "mip-run/1"));
     MIP_TRY(json_put_string(w, "version", b.version));
     MIP_TRY(json_put_string(w, "commit", b.commit));
@@ -73,7 +73,7 @@ static mip_status put_origin(json_writer *w, const experiment *e) {
     MIP_TRY(json_put_string(w, "host", host.nodename));
     MIP_TRY(json_put_string(w, "cpu", m.cpu));
     MIP_TRY(json_put_i64(w, "cores", m.n_cores));
-    MIP_TRY(json_put_string(w, "backend", e->session.backend->name));
+    MIP_TRY(json_put_string(w, "backend", e->session.x.backend->name));
     MIP_TRY(json_put_string(w, "device", device.name));
     MIP_TRY(json_put_string(w, "updated", now));
     MIP_TRY(json_put_i64(w, "seed", e->config.seed));
@@ -146,5 +146,12 @@ mip_status run_manifest_check(experiment *e, run_stage stage, const char *finger
                  run_stage_name(stage));
     }
     *done = true;
+    return MIP_OK;
+}
+
+mip_status run_manifest_has(experiment *e, run_stage stage, const char *fingerprint, bool *done) {
+    run_manifest m;
+    MIP_TRY(run_manifest_read(&e->memory, e->dir, &m));
+    *done = strcmp(m.stages[stage].fingerprint, fingerprint) == 0;
     return MIP_OK;
 }

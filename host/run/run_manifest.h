@@ -3,7 +3,7 @@
  *
  * What    Versions, commit, host, device, hashes of model and data, seed; per finished stage its fingerprint (see experiment.h),
  *         seconds and peak memory of the process. Replaced atomically at the end of every stage.
- * Tested  tests/cli/run.sh */
+ * Tested  tests/unit/run/test_run_manifest.c, tests/cli/run.sh */
 #ifndef MIP_RUN_RUN_MANIFEST_H
 #define MIP_RUN_RUN_MANIFEST_H
 
@@ -34,5 +34,8 @@ mip_status run_manifest_finish(experiment *e, run_stage stage, const char *finge
 /* run_manifest_check - whether the stage is finished with this fingerprint.
  * MIP_E_CONFIG if it is finished with other settings: the folder belongs to another config. */
 mip_status run_manifest_check(experiment *e, run_stage stage, const char *fingerprint, bool *done);
+
+/* run_manifest_has - the same without the error, for a stage that may go on under other settings. */
+mip_status run_manifest_has(experiment *e, run_stage stage, const char *fingerprint, bool *done);
 
 #endif

@@ -15,7 +15,7 @@ static void add_stage(plan *p, const plan_stage *s) {
 
 static mip_status plan_attribute(experiment *e, plan *p) {
     static const char *const names[ATTRIBUTION_MODALITIES] = {"attribute text", "attribute vision"};
-    session_need needs[ATTRIBUTION_MODALITIES];
+    exec_need needs[ATTRIBUTION_MODALITIES];
     int64_t n[ATTRIBUTION_MODALITIES];
     if (e->config.attribute.from[0] != '\0') {
         return MIP_OK;
@@ -35,7 +35,7 @@ static mip_status plan_attribute(experiment *e, plan *p) {
 static mip_status measure_rate(experiment *e, double *flops_per_s) {
     exec x;
     const stack *s = &e->session.model.text;
-    MIP_TRY(exec_init(&x, e->session.backend, 0, false));
+    MIP_TRY(exec_init(&x, e->session.x.backend, 0, false));
     const mip_status status = plan_measure_rate(&x, 128, s->ffn, s->width, flops_per_s);
     exec_deinit(&x);
     return status;
@@ -45,7 +45,7 @@ mip_status run_plan(experiment *e, plan *out) {
     mip_device_info *device = NULL;
     plan_stage stage;
     MIP_TRY(ARENA_NEW(&e->memory, 1, &device));
-    MIP_TRY(e->session.backend->device.info(e->session.backend->self, 0, device));
+    MIP_TRY(e->session.x.backend->device.info(e->session.x.backend->self, 0, device));
     *out = (plan){.device = device->name,
                   .weights_note = "read in the files' dtype, kept as f32",
                   .weights_bytes = e->session.model.weights_bytes,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/run/run_plan.h - the plan of a run: every stage run dry, from headers alone.
  *
- * Tested  tests/cli/run.sh */
+ * Tested  tests/cli/run_errors.sh */
 #ifndef MIP_RUN_RUN_PLAN_H
 #define MIP_RUN_RUN_PLAN_H
 

@@ -18,12 +18,12 @@
 static const char decisive_settings[] = "seed data.forget attribute.";
 static const ig_reuse all_reuse = {.prefix = true, .clean_node = true};
 
-/* The work of one sample in one modality, as session_run_planned wants it. */
+/* The work of one sample in one modality, as exec_run_planned wants it. */
 typedef struct sample_work {
     const model *m;
     const config_attribute *config;
     const quadrature *rule;
-    attr_sample sample;
+    labelled_sample sample;
     attribution_modality modality;
     attribution_sample *out;
 } sample_work;
@@ -56,17 +56,17 @@ static prompt_kind labels_of(const experiment *e) {
 static mip_status put_attributes(experiment *e, int64_t n_forget, attribution_spec *spec) {
     char *settings = NULL;
     char *n_forget_text = NULL;
-    attribution_attribute *a = NULL;
+    named_text *a = NULL;
     int n = 0;
     MIP_TRY(experiment_settings(e, decisive_settings, &settings));
     MIP_TRY(arena_printf(&e->memory, &n_forget_text, "%lld", (long long)n_forget));
     MIP_TRY(ARENA_NEW(&e->memory, 5, &a));
-    a[n++] = (attribution_attribute){"settings", settings};
-    a[n++] = (attribution_attribute){"model_sha", e->model_sha};
-    a[n++] = (attribution_attribute){"data_sha", e->data_sha};
-    a[n++] = (attribution_attribute){"commit", build_info_get().commit};
-    a[n++] = (attribution_attribute){
-        "n_forget", n_forget_text}; // samples 0 .. n_forget - 1; the rest are retain samples
+    a[n++] = (named_text){"settings", settings};
+    a[n++] = (named_text){"model_sha", e->model_sha};
+    a[n++] = (named_text){"data_sha", e->data_sha};
+    a[n++] = (named_text){"commit", build_info_get().commit};
+    a[n++] = (named_text){"n_forget",
+                          n_forget_text}; // samples 0 .. n_forget - 1; the rest are retain samples
     spec->attributes = a;
     spec->n_attributes = n;
     return MIP_OK;
@@ -118,7 +118,7 @@ static mip_status score_one(experiment *e, attribution_journal *j, const quadrat
                         .sample = {.id = r->id, .seq = p.seq, .labels = p.labels},
                         .modality = m,
                         .out = &out};
-    MIP_TRY_GOTO(session_run_planned(&e->session, run_sample, &work));
+    MIP_TRY_GOTO(exec_run_planned(&e->session.x, run_sample, &work));
     MIP_TRY_GOTO(journal_put(j, m, i, &out));
 out:
     attribution_sample_destroy(&out);
@@ -228,25 +228,35 @@ out:
     return status;
 }
 
-/* attribute.from: another run's result, if it was made with these settings. */
-static mip_status check_source(experiment *e, const char *fingerprint) {
+/* The next command to type when there is no such file. */
+static mip_status missing_hint(experiment *e, char **out) {
+    const char *from = e->config.attribute.from;
+    return from[0] == '\0'
+               ? arena_strdup(&e->memory, "run: mip attribute CONFIG", out)
+               : arena_printf(&e->memory, out,
+                              "run it first, with the same attribute.* settings: mip attribute "
+                              "CONFIG --set output=%s",
+                              from);
+}
+
+mip_status attribution_check(experiment *e) {
+    char fingerprint[HASH_HEX_BYTES];
     char *path = NULL;
     char *hint = NULL;
     h5_attribution *f = NULL;
+    MIP_TRY(experiment_fingerprint(e, decisive_settings, fingerprint));
     MIP_TRY(attribution_path(e, &path));
-    MIP_TRY(arena_printf(
-        &e->memory, &hint,
-        "run it first, with the same attribute.* settings: mip attribute CONFIG --set output=%s",
-        e->config.attribute.from));
+    MIP_TRY(missing_hint(e, &hint));
     if (!fs_exists(path)) {
-        MIP_FAIL(MIP_E_CONFIG, hint, "attribute.from: %s does not exist", path);
+        MIP_FAIL(MIP_E_CONFIG, hint, "%s does not exist: located neurons are needed", path);
     }
     MIP_TRY(h5_attribution_open(path, &f));
     const bool same = strcmp(h5_attribution_spec(f)->fingerprint, fingerprint) == 0;
     h5_attribution_close(f);
     if (!same) {
-        MIP_FAIL(MIP_E_CONFIG, hint,
-                 "attribute.from: %s was made with other settings, model or data", path);
+        MIP_FAIL(MIP_E_CONFIG,
+                 "choose another folder with --set output=runs/NAME or --set attribute.from=RUN",
+                 "%s was made by 'attribute' with other settings, model or data", path);
     }
     return MIP_OK;
 }
@@ -262,12 +272,13 @@ mip_status stage_attribute(experiment *e, attribute_report *out) {
     out->n_retain = samples.n_retain;
     if (e->config.attribute.from[0] != '\0') {
         out->was_done = true;
-        return check_source(e, fingerprint);
+        return attribution_check(e);
     }
     MIP_TRY(run_manifest_check(e, RUN_ATTRIBUTE, fingerprint, &out->was_done));
     if (out->was_done) {
         return MIP_OK;
     }
+    MIP_TRY(experiment_write_config(e));
     MIP_TRY(score_and_write(e, &samples, fingerprint));
     out->seconds = clock_monotonic_s() - begin;
     return run_manifest_finish(e, RUN_ATTRIBUTE, fingerprint, out->seconds);
@@ -286,10 +297,6 @@ mip_status attribution_edit_set(experiment *e, edit_set *out) {
     h5_attribution *f = NULL;
     MIP_TRY(edit_set_create(&e->session.model, out));
     MIP_TRY_GOTO(attribution_path(e, &path));
-    if (!fs_exists(path)) {
-        MIP_FAIL_GOTO(MIP_E_CONFIG, "run: mip attribute CONFIG",
-                      "%s does not exist: the edit needs located neurons", path);
-    }
     MIP_TRY_GOTO(h5_attribution_open(path, &f));
     for (int m = 0; m < ATTRIBUTION_MODALITIES; m++) {
         const attribution_union u = h5_attribution_union(f, (attribution_modality)m);
@@ -311,11 +318,10 @@ out:
 /* ---- plan ---------------------------------------------------------------------------------------------------------- */
 
 static mip_status plan_one(experiment *e, const quadrature *rule, const record *r,
-                           attribution_modality m, attribution_sample *scratch,
-                           session_need *need) {
+                           attribution_modality m, attribution_sample *scratch, exec_need *need) {
     mip_status status = MIP_OK;
     prompt p = {0};
-    session_need one;
+    exec_need one;
     MIP_TRY_GOTO(prompt_create(&e->maker, r, labels_of(e), &p));
     sample_work work = {.m = &e->session.model,
                         .config = &e->config.attribute,
@@ -323,16 +329,14 @@ static mip_status plan_one(experiment *e, const quadrature *rule, const record *
                         .sample = {.id = r->id, .seq = p.seq, .labels = p.labels},
                         .modality = m,
                         .out = scratch};
-    MIP_TRY_GOTO(session_plan(&e->session, run_sample, &work, &one));
-    need->counts.flops += one.counts.flops;
-    need->counts.gemm_macs += one.counts.gemm_macs;
-    need->arena_bytes = one.arena_bytes > need->arena_bytes ? one.arena_bytes : need->arena_bytes;
+    MIP_TRY_GOTO(exec_plan(&e->session.x, run_sample, &work, &one));
+    exec_need_add(need, &one);
 out:
     prompt_destroy(&p);
     return status;
 }
 
-mip_status attribute_plan(experiment *e, session_need needs[ATTRIBUTION_MODALITIES],
+mip_status attribute_plan(experiment *e, exec_need needs[ATTRIBUTION_MODALITIES],
                           int64_t n_samples[ATTRIBUTION_MODALITIES]) {
     attribute_samples s;
     quadrature rule;
@@ -344,7 +348,7 @@ mip_status attribute_plan(experiment *e, session_need needs[ATTRIBUTION_MODALITI
         attribution_sample scratch;
         mip_status status = MIP_OK;
         spec.shapes[m] = (attribution_shape){.n_layers = st->n_layers, .n_neurons = st->ffn};
-        needs[m] = (session_need){0};
+        needs[m] = (exec_need){0};
         n_samples[m] = 0;
         MIP_TRY(attribution_sample_create(&spec, (attribution_modality)m, &scratch));
         for (int64_t i = 0; i < s.n_forget + s.n_retain && status == MIP_OK; i++) {

@@ -3,7 +3,7 @@
  *
  * What    Each finished sample goes to RUN/attribution.journal at once; at the end everything becomes RUN/attribution.h5. An
  *         interrupted stage continues after the samples in the journal, with the same bytes as a result.
- * Tested  tests/cli/run.sh (20 random kills) */
+ * Tested  tests/cli/run.sh, run_stop.sh (20 random kills) */
 #ifndef MIP_RUN_STAGE_ATTRIBUTE_H
 #define MIP_RUN_STAGE_ATTRIBUTE_H
 
@@ -23,11 +23,14 @@ mip_status stage_attribute(experiment *e, attribute_report *out);
 /* attribution_path - the attribution.h5 this run uses: its own or that of attribute.from. */
 mip_status attribution_path(experiment *e, char **out);
 
-/* attribution_edit_set - the located neurons from that file. MIP_E_CONFIG with the next command if there is none. */
+/* attribution_check - MIP_E_CONFIG with the next command unless that file is there and was made with these settings. */
+mip_status attribution_check(experiment *e);
+
+/* attribution_edit_set - the located neurons from that file. */
 mip_status attribution_edit_set(experiment *e, edit_set *out);
 
 /* attribute_plan - what the stage needs, by dry runs of all samples: one entry per modality. */
-mip_status attribute_plan(experiment *e, session_need needs[ATTRIBUTION_MODALITIES],
+mip_status attribute_plan(experiment *e, exec_need needs[ATTRIBUTION_MODALITIES],
                           int64_t n_samples[ATTRIBUTION_MODALITIES]);
 
 #endif

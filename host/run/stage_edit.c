@@ -19,6 +19,7 @@
 #include "unlearn/edit_pass.h"
 #include "unlearn/rmisu.h"
 #include "unlearn/rmisu_draw.h"
+#include "unlearn/undo.h"
 
 enum { SAVE_EVERY_STEPS = 50 };
 static const char decisive_settings[] = "seed data.forget attribute. edit.";
@@ -27,7 +28,7 @@ static const char decisive_settings[] = "seed data.forget attribute. edit.";
 typedef struct edit_samples {
     int64_t n;
     prompt *prompts;
-    train_sample *samples;
+    labelled_sample *samples;
 } edit_samples;
 
 static void edit_samples_destroy(edit_samples *s) {
@@ -51,7 +52,7 @@ static mip_status edit_samples_create(experiment *e, bool forget, edit_samples *
         prompt *p = &out->prompts[i];
         MIP_TRY(prompt_create(&e->maker, rows.items[i], PROMPT_ANSWER_LABELS, p));
         out->samples[i] =
-            (train_sample){.id = rows.items[i]->id, .seq = p->seq, .labels = p->labels};
+            (labelled_sample){.id = rows.items[i]->id, .seq = p->seq, .labels = p->labels};
     }
     return MIP_OK;
 }
@@ -93,7 +94,7 @@ static mip_status store_result(experiment *e, const edit_set *set) {
     MIP_TRY(experiment_settings(e, decisive_settings, &settings));
     MIP_TRY(
         edit_changes(&e->session.x, &e->session.model, set, &e->config.edit, &e->memory, &changes));
-    const edit_text attributes[] = {{"settings", settings}, {"model_sha", e->model_sha}};
+    const named_text attributes[] = {{"settings", settings}, {"model_sha", e->model_sha}};
     changes.attributes = attributes;
     changes.n_attributes = 2;
     MIP_TRY(h5_edit_write(h5, &changes));
@@ -108,6 +109,10 @@ static mip_status run_edit(experiment *e, edit_report *out) {
     edit_samples retain = {0};
     rmisu_result result;
     MIP_TRY(experiment_path(e, "edit.state", &state_path));
+    if (e->config.edit.neurons != CONFIG_NEURONS_ALL) {
+        MIP_TRY(attribution_check(e));
+    }
+    MIP_TRY(experiment_write_config(e));
     MIP_TRY(choose_neurons(e, &set));
     out->n_text = edit_set_count(&set, EDIT_TEXT);
     out->n_vision = edit_set_count(&set, EDIT_VISION);
@@ -145,6 +150,19 @@ static mip_status reload_model(experiment *e) {
     return session_open(&e->session, e->config.device.backend, e->config.model.path);
 }
 
+/* After an undo, or without its folder, the edited model is made again. */
+static mip_status is_still_edited(experiment *e, bool *out) {
+    char *model_dir = NULL;
+    char sha[HASH_HEX_BYTES];
+    *out = false;
+    MIP_TRY(experiment_path(e, "model", &model_dir));
+    if (fs_is_dir(model_dir)) {
+        MIP_TRY(experiment_model_sha(&e->memory, model_dir, sha));
+        *out = strcmp(sha, e->model_sha) != 0;
+    }
+    return MIP_OK;
+}
+
 mip_status stage_edit(experiment *e, edit_report *out) {
     const double begin = clock_monotonic_s();
     char fingerprint[HASH_HEX_BYTES];
@@ -155,12 +173,36 @@ mip_status stage_edit(experiment *e, edit_report *out) {
     MIP_TRY(experiment_fingerprint(e, decisive_settings, fingerprint));
     MIP_TRY(run_manifest_check(e, RUN_EDIT, fingerprint, &out->was_done));
     if (out->was_done) {
+        MIP_TRY(is_still_edited(e, &out->was_done));
+    }
+    if (out->was_done) {
         return MIP_OK;
     }
     MIP_TRY(run_edit(e, out));
     MIP_TRY(reload_model(e));
     out->seconds = clock_monotonic_s() - begin;
     return run_manifest_finish(e, RUN_EDIT, fingerprint, out->seconds);
+}
+
+mip_status stage_edit_undo(const char *run_dir, int64_t *n_restored) {
+    mip_status status = MIP_OK;
+    char *h5 = NULL;
+    char *lock_path = NULL;
+    fs_lock *lock = NULL;
+    arena a;
+    arena_init(&a);
+    MIP_TRY_GOTO(fs_join(&a, run_dir, "edit.h5", &h5));
+    MIP_TRY_GOTO(fs_join(&a, run_dir, "lock", &lock_path));
+    if (!fs_is_file(h5)) {
+        MIP_FAIL_GOTO(MIP_E_CONFIG, "the word after --undo is a run folder, like runs/demo",
+                      "%s does not exist: there is no edit to undo", h5);
+    }
+    MIP_TRY_GOTO(fs_lock_acquire(lock_path, &lock));
+    MIP_TRY_GOTO(edit_undo_run(run_dir, n_restored));
+out:
+    fs_lock_release(lock);
+    arena_deinit(&a);
+    return status;
 }
 
 /* ---- plan ------------------------------------------------------------------------------------------------------ */
@@ -244,7 +286,7 @@ mip_status edit_plan(experiment *e, plan_stage *out) {
     if (e->config.edit.method == CONFIG_METHOD_NONE) {
         return MIP_OK;
     }
-    MIP_TRY(exec_init(&x, e->session.backend, 0, true));
+    MIP_TRY(exec_init(&x, e->session.x.backend, 0, true));
     MIP_TRY_GOTO(planned_neurons(e, &set));
     MIP_TRY_GOTO(edit_rows_create(&e->session.model, &set, e->config.edit.layer, &rows));
     MIP_TRY_GOTO(edit_params_create(&x, &e->session.model, &rows, &params));

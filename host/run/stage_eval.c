@@ -4,12 +4,16 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/signals.h"
 #include "base/status_priv.h"
 #include "base/str.h"
 #include "eval/protocol_mip.h"
 #include "io/json_write.h"
+#include "run/run_manifest.h"
+
+static const char decisive_settings[] = "seed data.forget attribute. edit. eval.";
 
 typedef struct eval_progress {
     progress *bar;
@@ -90,7 +94,7 @@ out:
     return status;
 }
 
-mip_status stage_eval(experiment *e) {
+static mip_status evaluate_models(experiment *e) {
     const bool edited = e->config.edit.method != CONFIG_METHOD_NONE;
     const bool before = e->config.eval.before || !edited;
     char *dir = NULL;
@@ -115,8 +119,23 @@ mip_status stage_eval(experiment *e) {
     return edited ? evaluate_edited(e, model_dir, after_sha, items) : MIP_OK;
 }
 
+/* Questions answered before are not asked again, whatever the mark says; other settings may add questions. */
+mip_status stage_eval(experiment *e) {
+    const double begin = clock_monotonic_s();
+    char fingerprint[HASH_HEX_BYTES];
+    bool done = false;
+    MIP_TRY(experiment_fingerprint(e, decisive_settings, fingerprint));
+    MIP_TRY(run_manifest_has(e, RUN_EVAL, fingerprint, &done));
+    MIP_TRY(evaluate_models(e));
+    if (done) {
+        return MIP_OK;
+    }
+    MIP_TRY(experiment_write_config(e));
+    return run_manifest_finish(e, RUN_EVAL, fingerprint, clock_monotonic_s() - begin);
+}
+
 mip_status eval_plan(experiment *e, plan_stage *out) {
-    session_need need;
+    exec_need need;
     const eval_job job = job_of(e, &e->session, "", "");
     const bool edited = e->config.edit.method != CONFIG_METHOD_NONE;
     const int n_models = edited && e->config.eval.before ? 2 : 1;

@@ -3,7 +3,7 @@
  *
  * What    Records of both models go to eval/items.jsonl; eval/models.json says which hash is "before" and which "after". Tables are
  *         made from these two files alone.
- * Tested  tests/cli/run.sh */
+ * Tested  tests/cli/run.sh, run_stop.sh */
 #ifndef MIP_RUN_STAGE_EVAL_H
 #define MIP_RUN_STAGE_EVAL_H
 

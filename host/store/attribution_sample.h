@@ -10,6 +10,8 @@
 
 #include <mip/status.h>
 
+#include "store/named_text.h"
+
 typedef enum attribution_modality {
     ATTRIBUTION_TEXT = 0,
     ATTRIBUTION_VISION = 1
@@ -22,11 +24,6 @@ typedef struct attribution_shape {
     int64_t n_neurons;
 } attribution_shape;
 
-typedef struct attribution_attribute {
-    const char *name;
-    const char *value;
-} attribution_attribute;
-
 /* Everything borrowed. Two runs with equal specs and samples give equal files: no times, no host names in here. */
 typedef struct attribution_spec {
     int64_t n_samples;
@@ -37,8 +34,7 @@ typedef struct attribution_spec {
     const int64_t *n_tokens; // [N] prompt and answer tokens
     const char
         *fingerprint; // hash of whatever decides the scores; a resumed run must have the same
-    const attribution_attribute
-        *attributes; // root attributes: config, model hash, commit, mode, choices
+    const named_text *attributes; // root attributes: config, model hash, commit, mode, choices
     int64_t n_attributes;
 } attribution_spec;
 

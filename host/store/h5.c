@@ -4,7 +4,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/fs.h"
 #include "store/h5_priv.h"
 
 enum { STACK_TEXT_BYTES = 200 };
@@ -119,6 +121,26 @@ void h5_abandon(h5_file **file) {
 
 const char *h5_path(const h5_file *file) {
     return file->path;
+}
+
+mip_status h5_write_whole(const char *path, h5_fill fill, const void *content) {
+    mip_status status = MIP_OK;
+    char *temporary = NULL;
+    h5_file *file = NULL;
+    arena scratch;
+    arena_init(&scratch);
+    MIP_TRY_GOTO(arena_printf(&scratch, &temporary, "%s.tmp-%ld", path, (long)getpid()));
+    MIP_TRY_GOTO(h5_create(temporary, &file));
+    MIP_TRY_GOTO(fill(file, &scratch, content));
+    MIP_TRY_GOTO(h5_close(&file));
+    MIP_TRY_GOTO(fs_commit_file(temporary, path));
+out:
+    if (status != MIP_OK && temporary != NULL) {
+        h5_abandon(&file);
+        unlink(temporary);
+    }
+    arena_deinit(&scratch);
+    return status;
 }
 
 mip_status h5_group_create(h5_file *file, const char *name) {
@@ -237,8 +259,7 @@ out:
     return status;
 }
 
-/* Variable length: h5py gives such a string as str, a fixed one as bytes. */
-static mip_status string_type(const h5_file *file, hid_t *out) {
+mip_status h5_string_type(const h5_file *file, hid_t *out) {
     mip_status status = MIP_OK;
     TRY_H5(file->path, "make a type", *out = H5Tcopy(H5T_C_S1));
     TRY_H5(file->path, "make a type", H5Tset_size(*out, H5T_VARIABLE));
@@ -251,7 +272,7 @@ mip_status h5_attr_put_string(h5_file *file, const char *object, const char *nam
                               const char *value) {
     mip_status status = MIP_OK;
     hid_t type = -1;
-    MIP_TRY_GOTO(string_type(file, &type));
+    MIP_TRY_GOTO(h5_string_type(file, &type));
     MIP_TRY_GOTO(attr_put(file, object, name, type, &value));
 out:
     if (type >= 0) {
@@ -280,7 +301,7 @@ mip_status h5_attr_get_string(const h5_file *file, const char *object, const cha
                       "%s: attribute %s of %s is not a string of variable length", file->path, name,
                       object);
     }
-    MIP_TRY_GOTO(string_type(file, &wanted));
+    MIP_TRY_GOTO(h5_string_type(file, &wanted));
     TRY_H5(file->path, "read an attribute", H5Aread(attr, wanted, &text));
     MIP_TRY_GOTO(arena_strdup(a, text != NULL ? text : "", &copy));
     *out = copy;
@@ -312,4 +333,31 @@ out:
         H5Aclose(attr);
     }
     return status;
+}
+
+mip_status h5_attr_put_texts(h5_file *file, const char *object, int64_t n,
+                             const named_text *texts) {
+    for (int64_t i = 0; i < n; i++) {
+        MIP_TRY(h5_attr_put_string(file, object, texts[i].name, texts[i].value));
+    }
+    return MIP_OK;
+}
+
+mip_status h5_attr_get_texts(const h5_file *file, const char *object, const char *except, arena *a,
+                             const named_text **out, int64_t *out_n) {
+    const char *const *names = NULL;
+    named_text *texts = NULL;
+    int64_t n_names = 0;
+    int64_t n = 0;
+    MIP_TRY(h5_attr_names(file, object, a, &names, &n_names));
+    MIP_TRY(ARENA_NEW(a, n_names, &texts));
+    for (int64_t i = 0; i < n_names; i++) {
+        if (strcmp(names[i], except) != 0) {
+            texts[n].name = names[i];
+            MIP_TRY(h5_attr_get_string(file, object, names[i], a, &texts[n++].value));
+        }
+    }
+    *out = texts;
+    *out_n = n;
+    return MIP_OK;
 }

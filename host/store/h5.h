@@ -16,6 +16,7 @@
 #include <mip/status.h>
 
 #include "base/arena.h"
+#include "store/named_text.h"
 
 typedef struct h5_file h5_file;
 
@@ -34,6 +35,11 @@ void h5_abandon(h5_file **file);
 
 const char *h5_path(const h5_file *file);
 
+/* h5_write_whole - a new file at path, there only if `fill` and the flush succeed: it is written under another name
+ * beside it and then put in its place. Errors of fill; MIP_E_IO. */
+typedef mip_status (*h5_fill)(h5_file *file, arena *scratch, const void *content);
+mip_status h5_write_whole(const char *path, h5_fill fill, const void *content);
+
 /* h5_group_create - "/text"; parents must exist. */
 mip_status h5_group_create(h5_file *file, const char *name);
 
@@ -49,10 +55,16 @@ mip_status h5_attr_put_string(h5_file *file, const char *object, const char *nam
                               const char *value);
 mip_status h5_attr_put_i64(h5_file *file, const char *object, const char *name, int64_t value);
 
+mip_status h5_attr_put_texts(h5_file *file, const char *object, int64_t n, const named_text *texts);
+
 /* h5_attr_get_* - MIP_E_FORMAT if it is missing or of another type. The string lives in the arena. */
 mip_status h5_attr_get_string(const h5_file *file, const char *object, const char *name, arena *a,
                               const char **out);
 mip_status h5_attr_get_i64(const h5_file *file, const char *object, const char *name, int64_t *out);
+
+/* h5_attr_get_texts - name and string of every attribute of an object but `except`, in byte order, in the arena. */
+mip_status h5_attr_get_texts(const h5_file *file, const char *object, const char *except, arena *a,
+                             const named_text **out, int64_t *out_n);
 
 /* h5_attr_names - attribute names of an object, in byte order, in the arena. */
 mip_status h5_attr_names(const h5_file *file, const char *object, arena *a, const char *const **out,

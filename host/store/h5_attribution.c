@@ -7,10 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/arena.h"
-#include "base/fs.h"
 #include "base/status_priv.h"
 #include "store/h5.h"
 #include "store/h5_tensor.h"
@@ -284,9 +282,7 @@ static mip_status header_write(h5_file *file, const attribution_spec *spec) {
                                       .long_name = "prompt and answer tokens"};
     MIP_TRY(h5_attr_put_i64(file, "/", "format_version", H5_ATTRIBUTION_VERSION));
     MIP_TRY(h5_attr_put_string(file, "/", "fingerprint", spec->fingerprint));
-    for (int64_t i = 0; i < spec->n_attributes; i++) {
-        MIP_TRY(h5_attr_put_string(file, "/", spec->attributes[i].name, spec->attributes[i].value));
-    }
+    MIP_TRY(h5_attr_put_texts(file, "/", spec->n_attributes, spec->attributes));
     MIP_TRY(h5_group_create(file, "/sample"));
     MIP_TRY(h5_scale_create(file, "/sample/sample", spec->n_samples, "sample"));
     MIP_TRY(h5_strings_write(file, "/sample/id", "/sample/sample", "name of the sample", spec->ids,
@@ -295,21 +291,26 @@ static mip_status header_write(h5_file *file, const attribution_spec *spec) {
     return h5_dataset_write(file, n_tokens.name, NULL, NULL, MIP_DTYPE_I64, spec->n_tokens);
 }
 
-static mip_status file_write(h5_file *file, arena *a, const attribution_journal *j,
-                             const attribution_union unions[ATTRIBUTION_MODALITIES]) {
-    const attribution_spec *spec = journal_spec(j);
+typedef struct file_content {
+    const attribution_journal *journal;
+    const attribution_union *unions; // [ATTRIBUTION_MODALITIES]
+} file_content;
+
+static mip_status file_write(h5_file *file, arena *a, const void *content) {
+    const file_content *c = content;
+    const attribution_spec *spec = journal_spec(c->journal);
     MIP_TRY(header_write(file, spec));
     for (int m = 0; m < ATTRIBUTION_MODALITIES; m++) {
         const writer w = {.file = file,
                           .a = a,
-                          .journal = j,
+                          .journal = c->journal,
                           .spec = spec,
                           .m = (attribution_modality)m,
                           .n_layers = spec->shapes[m].n_layers,
                           .n_neurons = spec->shapes[m].n_neurons,
                           .kept = attribution_kept(spec, (attribution_modality)m)};
         if (w.n_layers > 0) {
-            MIP_TRY(modality_write(&w, &unions[m]));
+            MIP_TRY(modality_write(&w, &c->unions[m]));
         }
     }
     return MIP_OK;
@@ -317,21 +318,5 @@ static mip_status file_write(h5_file *file, arena *a, const attribution_journal 
 
 mip_status h5_attribution_write(const char *path, const attribution_journal *j,
                                 const attribution_union unions[ATTRIBUTION_MODALITIES]) {
-    mip_status status = MIP_OK;
-    char *temporary = NULL;
-    h5_file *file = NULL;
-    arena scratch;
-    arena_init(&scratch);
-    MIP_TRY_GOTO(arena_printf(&scratch, &temporary, "%s.tmp-%ld", path, (long)getpid()));
-    MIP_TRY_GOTO(h5_create(temporary, &file));
-    MIP_TRY_GOTO(file_write(file, &scratch, j, unions));
-    MIP_TRY_GOTO(h5_close(&file));
-    MIP_TRY_GOTO(fs_commit_file(temporary, path));
-out:
-    if (status != MIP_OK && temporary != NULL) {
-        h5_abandon(&file);
-        unlink(temporary);
-    }
-    arena_deinit(&scratch);
-    return status;
+    return h5_write_whole(path, file_write, &(file_content){.journal = j, .unions = unions});
 }

@@ -42,26 +42,21 @@ static mip_status shape_expect(const h5_attribution *f, const char *name, int ra
     return MIP_OK;
 }
 
+/* The fingerprint stands among the attributes, but is none of the caller's. */
 static mip_status attributes_read(h5_attribution *f) {
-    const char *const *names = NULL;
+    const named_text *all = NULL;
+    named_text *own = NULL;
     int64_t n = 0;
-    attribution_attribute *attributes = NULL;
-    MIP_TRY(h5_attr_names(f->file, "/", &f->memory, &names, &n));
-    MIP_TRY(ARENA_NEW(&f->memory, n, &attributes));
+    MIP_TRY(h5_attr_get_texts(f->file, "/", "format_version", &f->memory, &all, &n));
+    MIP_TRY(ARENA_NEW(&f->memory, n, &own));
     for (int64_t i = 0; i < n; i++) {
-        if (strcmp(names[i], "format_version") == 0) {
-            continue;
-        }
-        attribution_attribute *a = &attributes[f->spec.n_attributes];
-        a->name = names[i];
-        MIP_TRY(h5_attr_get_string(f->file, "/", names[i], &f->memory, &a->value));
-        if (strcmp(names[i], "fingerprint") == 0) {
-            f->spec.fingerprint = a->value;
+        if (strcmp(all[i].name, "fingerprint") == 0) {
+            f->spec.fingerprint = all[i].value;
         } else {
-            f->spec.n_attributes++;
+            own[f->spec.n_attributes++] = all[i];
         }
     }
-    f->spec.attributes = attributes;
+    f->spec.attributes = own;
     return MIP_OK;
 }
 

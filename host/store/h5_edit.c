@@ -5,9 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/fs.h"
 #include "base/status_priv.h"
 #include "store/h5.h"
 #include "store/h5_tensor.h"
@@ -62,12 +60,10 @@ static mip_status tensor_write(h5_file *file, arena *a, const edit_tensor *t) {
     return h5_dataset_write(file, bytes.name, NULL, NULL, MIP_DTYPE_U8, t->new_bytes);
 }
 
-static mip_status record_write(h5_file *file, arena *a, const edit_record *record) {
+static mip_status record_write(h5_file *file, arena *a, const void *content) {
+    const edit_record *record = content;
     MIP_TRY(h5_attr_put_i64(file, "/", "format_version", H5_EDIT_VERSION));
-    for (int64_t i = 0; i < record->n_attributes; i++) {
-        MIP_TRY(
-            h5_attr_put_string(file, "/", record->attributes[i].name, record->attributes[i].value));
-    }
+    MIP_TRY(h5_attr_put_texts(file, "/", record->n_attributes, record->attributes));
     MIP_TRY(h5_group_create(file, "/files"));
     for (int64_t i = 0; i < record->n_files; i++) {
         char *group = NULL;
@@ -84,23 +80,7 @@ static mip_status record_write(h5_file *file, arena *a, const edit_record *recor
 }
 
 mip_status h5_edit_write(const char *path, const edit_record *record) {
-    mip_status status = MIP_OK;
-    char *temporary = NULL;
-    h5_file *file = NULL;
-    arena scratch;
-    arena_init(&scratch);
-    MIP_TRY_GOTO(arena_printf(&scratch, &temporary, "%s.tmp-%ld", path, (long)getpid()));
-    MIP_TRY_GOTO(h5_create(temporary, &file));
-    MIP_TRY_GOTO(record_write(file, &scratch, record));
-    MIP_TRY_GOTO(h5_close(&file));
-    MIP_TRY_GOTO(fs_commit_file(temporary, path));
-out:
-    if (status != MIP_OK && temporary != NULL) {
-        h5_abandon(&file);
-        unlink(temporary);
-    }
-    arena_deinit(&scratch);
-    return status;
+    return h5_write_whole(path, record_write, record);
 }
 
 static mip_status bytes_read(const h5_file *file, const char *group, const char *part,
@@ -145,26 +125,9 @@ static mip_status tensor_read(const h5_file *file, arena *a, edit_tensor *t) {
     return bytes_read(file, group, "new", t, a, &t->new_bytes);
 }
 
-static mip_status attributes_read(const h5_file *file, arena *a, edit_record *out) {
-    const char *const *names = NULL;
-    int64_t n = 0;
-    edit_text *attributes = NULL;
-    MIP_TRY(h5_attr_names(file, "/", a, &names, &n));
-    MIP_TRY(ARENA_NEW(a, n, &attributes));
-    for (int64_t i = 0; i < n; i++) {
-        if (strcmp(names[i], "format_version") != 0) {
-            attributes[out->n_attributes].name = names[i];
-            MIP_TRY(
-                h5_attr_get_string(file, "/", names[i], a, &attributes[out->n_attributes++].value));
-        }
-    }
-    out->attributes = attributes;
-    return MIP_OK;
-}
-
 static mip_status record_read(const h5_file *file, arena *a, edit_record *out) {
     const char *const *names = NULL;
-    edit_text *files = NULL;
+    named_text *files = NULL;
     edit_tensor *tensors = NULL;
     int64_t version = 0;
     if (!h5_exists(file, "/tensors") || !h5_exists(file, "/files")) {
@@ -175,7 +138,8 @@ static mip_status record_read(const h5_file *file, arena *a, edit_record *out) {
         MIP_FAIL(MIP_E_FORMAT, NULL, "%s: format version %" PRId64 ", this program reads %d",
                  h5_path(file), version, (int)H5_EDIT_VERSION);
     }
-    MIP_TRY(attributes_read(file, a, out));
+    MIP_TRY(
+        h5_attr_get_texts(file, "/", "format_version", a, &out->attributes, &out->n_attributes));
     MIP_TRY(h5_members(file, "/files", a, &names, &out->n_files));
     MIP_TRY(ARENA_NEW(a, out->n_files, &files));
     for (int64_t i = 0; i < out->n_files; i++) {

@@ -15,6 +15,7 @@
 #include <mip/types.h>
 
 #include "base/arena.h"
+#include "store/named_text.h"
 
 enum { H5_EDIT_VERSION = 1 };
 
@@ -28,19 +29,13 @@ typedef struct edit_tensor {
     const uint8_t *new_bytes; // likewise
 } edit_tensor;
 
-/* A name and a text: sha256 of an original file, or a root attribute. */
-typedef struct edit_text {
-    const char *name;
-    const char *value;
-} edit_text;
-
 typedef struct edit_record {
     int64_t n_tensors;
     const edit_tensor *tensors;
     int64_t n_files;
-    const edit_text *files; // file name without folder, SHA-256 in hex
+    const named_text *files; // file name without folder, SHA-256 in hex
     int64_t n_attributes;
-    const edit_text *attributes;
+    const named_text *attributes; // of the root
 } edit_record;
 
 /* h5_edit_write - the whole record, atomically. MIP_E_ARG for names with a '/'. */

@@ -258,22 +258,13 @@ out:
     return status;
 }
 
-static mip_status string_type(const h5_file *file, hid_t *out) {
-    mip_status status = MIP_OK;
-    TRY_H5(file->path, "make a type", *out = H5Tcopy(H5T_C_S1));
-    TRY_H5(file->path, "make a type", H5Tset_size(*out, H5T_VARIABLE));
-    TRY_H5(file->path, "make a type", H5Tset_cset(*out, H5T_CSET_UTF8));
-out:
-    return status;
-}
-
 mip_status h5_strings_write(h5_file *file, const char *name, const char *scale,
                             const char *long_name, const char *const *strings, int64_t n) {
     mip_status status = MIP_OK;
     hid_t type = -1;
     hid_t dataset = -1;
     const tensor_shape shape = {.rank = 1, .dims = {n}};
-    MIP_TRY_GOTO(string_type(file, &type));
+    MIP_TRY_GOTO(h5_string_type(file, &type));
     MIP_TRY_GOTO(dataset_make(file, name, type, &shape, &(tensor_shape){0}));
     MIP_TRY_GOTO(h5_attr_put_string(file, name, "long_name", long_name));
     MIP_TRY_GOTO(scales_attach(file, name, &scale, 1));
@@ -298,7 +289,7 @@ mip_status h5_strings_read(const h5_file *file, const char *name, arena *a, cons
     char **raw = NULL; // HDF5's own memory
     const char **copies = NULL;
     MIP_TRY_GOTO(h5_dataset_shape(file, name, &shape));
-    MIP_TRY_GOTO(string_type(file, &type));
+    MIP_TRY_GOTO(h5_string_type(file, &type));
     if (shape.rank != 1) {
         MIP_FAIL_GOTO(MIP_E_FORMAT, NULL, "%s: %s is not a list of strings", file->path, name);
     }

@@ -37,13 +37,10 @@ struct chat_template {
                          chat_pieces *out);
 };
 
-/* chat_pieces_open - begin a piece at the end of the text; copies 1, no answer. */
-mip_status chat_pieces_open(chat_pieces *p, size_t i_message);
-
 /* chat_pieces_add - append text to the newest piece. */
 mip_status chat_pieces_add(chat_pieces *p, const char *text, size_t n_bytes);
 
-/* chat_pieces_put - chat_pieces_open and chat_pieces_add of a C string. */
+/* chat_pieces_put - a new piece of this C string; copies 1, no answer. */
 mip_status chat_pieces_put(chat_pieces *p, size_t i_message, const char *text);
 
 /* chat_pieces_last - the newest piece; there must be one. */

@@ -31,15 +31,11 @@ const char *chat_template_name(const chat_template *c) {
     return c->name;
 }
 
-const char *chat_template_image_token(const chat_template *c) {
-    return c->image_token;
-}
-
 const char *chat_template_end_of_turn(const chat_template *c) {
     return c->end_of_turn;
 }
 
-mip_status chat_pieces_open(chat_pieces *p, size_t i_message) {
+static mip_status piece_begin(chat_pieces *p, size_t i_message) {
     if (p->n == p->capacity) {
         const size_t capacity = p->capacity == 0 ? 32 : 2 * p->capacity;
         chat_piece *pieces = realloc(p->pieces, capacity * sizeof *pieces);
@@ -64,7 +60,7 @@ mip_status chat_pieces_add(chat_pieces *p, const char *text, size_t n_bytes) {
 }
 
 mip_status chat_pieces_put(chat_pieces *p, size_t i_message, const char *text) {
-    MIP_TRY(chat_pieces_open(p, i_message));
+    MIP_TRY(piece_begin(p, i_message));
     MIP_TRY(chat_pieces_add(p, text, strlen(text)));
     return MIP_OK;
 }

@@ -64,9 +64,7 @@ mip_status chat_template_find(const char *template_text, const char *path,
 
 const char *chat_template_name(const chat_template *c);
 
-/* chat_template_image_token / _end_of_turn - spelling of these tokens, e.g. "<|image_pad|>",
- * "<|im_end|>". */
-const char *chat_template_image_token(const chat_template *c);
+/* chat_template_end_of_turn - spelling of this token, e.g. "<|im_end|>". */
 const char *chat_template_end_of_turn(const chat_template *c);
 
 /* chat_render - append the whole prompt as text, placeholders repeated: what the tokenizer would

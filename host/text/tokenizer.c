@@ -121,10 +121,6 @@ const char *tokenizer_token(const tokenizer *t, int32_t id) {
     return id >= 0 && id < t->vocab.n_ids ? t->vocab.token[id] : NULL;
 }
 
-bool tokenizer_is_special(const tokenizer *t, int32_t id) {
-    return id >= 0 && id < t->vocab.n_ids && t->special[id];
-}
-
 int64_t tokenizer_vocab_size(const tokenizer *t) {
     return t->vocab.n_ids;
 }

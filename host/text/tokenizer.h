@@ -56,9 +56,6 @@ int32_t tokenizer_added_id(const tokenizer *t, const char *token);
 /* tokenizer_token - spelling of an id in the file, borrowed; NULL if the id has no token. */
 const char *tokenizer_token(const tokenizer *t, int32_t id);
 
-/* tokenizer_is_special - true for an added token marked special. */
-bool tokenizer_is_special(const tokenizer *t, int32_t id);
-
 /* tokenizer_vocab_size - largest id + 1, added tokens included; the model's V may be larger, not
  * smaller. */
 int64_t tokenizer_vocab_size(const tokenizer *t);

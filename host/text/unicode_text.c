@@ -59,7 +59,9 @@ size_t unicode_valid_bytes(const char *text, size_t n_bytes) {
     return at;
 }
 
-size_t unicode_broken_bytes(const char *text, size_t n_bytes) {
+/* Length of the invalid sequence at text[0] that one U+FFFD replaces (the maximal subpart rule): 1..3. text[0..] must not
+ * start with a valid character; n_bytes > 0. */
+static size_t broken_bytes(const char *text, size_t n_bytes) {
     bool whole;
     return sequence_bytes(text, n_bytes, &whole);
 }
@@ -93,7 +95,7 @@ mip_status unicode_append_lossy(str *out, const char *text, size_t n_bytes) {
         MIP_TRY(str_append_n(out, text + at, n_valid));
         at += n_valid;
         if (at < n_bytes) {
-            at += unicode_broken_bytes(text + at, n_bytes - at);
+            at += broken_bytes(text + at, n_bytes - at);
             MIP_TRY(str_append(out, replacement));
         }
     }

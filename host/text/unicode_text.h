@@ -19,10 +19,6 @@
  * Surrogates, overlong forms and values above U+10FFFF are invalid. */
 size_t unicode_valid_bytes(const char *text, size_t n_bytes);
 
-/* unicode_broken_bytes - length of the invalid sequence at text[0] that one U+FFFD replaces (the
- * maximal subpart rule): 1..3. text[0..] must not start with a valid character; n_bytes > 0. */
-size_t unicode_broken_bytes(const char *text, size_t n_bytes);
-
 /* unicode_next - the character at text[*at] of valid UTF-8; *at moves behind it. */
 uint32_t unicode_next(const char *text, size_t *at);
 

@@ -119,7 +119,7 @@ static bool holds_changed(const safetensors_file *file, const recording *r) {
 
 static mip_status record_files(const recording *r, edit_record *out) {
     const int n = safetensors_index_n_files(r->index);
-    edit_text *files = NULL;
+    named_text *files = NULL;
     MIP_TRY(ARENA_NEW(r->memory, n, &files));
     for (int i = 0; i < n; i++) {
         const safetensors_file *file = safetensors_index_file(r->index, i);
@@ -131,7 +131,7 @@ static mip_status record_files(const recording *r, edit_record *out) {
         MIP_TRY(arena_strdup(r->memory, fs_basename(safetensors_path(file)), &name));
         MIP_TRY(ARENA_NEW(r->memory, HASH_HEX_BYTES, &sha256));
         MIP_TRY(hash_sha256_file(safetensors_path(file), sha256));
-        files[out->n_files++] = (edit_text){.name = name, .value = sha256};
+        files[out->n_files++] = (named_text){.name = name, .value = sha256};
     }
     out->files = files;
     return MIP_OK;

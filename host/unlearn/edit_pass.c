@@ -8,18 +8,6 @@
 #include "base/status_priv.h"
 #include "ops/ops.h"
 
-mip_status edit_pass_planned(exec *x, edit_job job, void *user) {
-    exec dry;
-    mip_status status = MIP_OK;
-    MIP_TRY(exec_init(&dry, x->backend, x->arena.device, true));
-    status = job(&dry, user);
-    const size_t peak_bytes = dry.arena.peak_bytes;
-    exec_deinit(&dry);
-    MIP_TRY(status);
-    MIP_TRY(device_arena_reserve(&x->arena, peak_bytes));
-    return job(x, user);
-}
-
 /* merger output rows -> the processor's order, on the host. */
 static mip_status features_download(exec *x, const model *m, const vision_pack *pack,
                                     const float *features, float *out) {

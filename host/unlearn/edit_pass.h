@@ -9,7 +9,7 @@
 #ifndef MIP_UNLEARN_EDIT_PASS_H
 #define MIP_UNLEARN_EDIT_PASS_H
 
-#include "train/sample.h"
+#include "model/sequence.h"
 #include "unlearn/edit_params.h"
 
 typedef struct edit_pass {
@@ -39,9 +39,5 @@ mip_status edit_pass_fwd(exec *x, const model *m, int layer, int64_t n, const se
 mip_status edit_pass_vjp(edit_pass *p, const edit_params *params, float *dh);
 
 void edit_pass_destroy(edit_pass *p);
-
-/* edit_pass_planned - size the exec's arena by a dry run of job, then run it. The arena must be empty. */
-typedef mip_status (*edit_job)(exec *x, void *user);
-mip_status edit_pass_planned(exec *x, edit_job job, void *user);
 
 #endif

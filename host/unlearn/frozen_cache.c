@@ -82,7 +82,7 @@ static double mean_norm(const float *hidden, int64_t first, int64_t n, int64_t w
 }
 
 /* On return hidden holds the sample's states; features are kept in `out` where wanted. */
-static mip_status run_sample(const frozen_request *r, const train_sample *sample,
+static mip_status run_sample(const frozen_request *r, const labelled_sample *sample,
                              frozen_sample *out, float **hidden) {
     sample_job job = {.request = r, .seq = &sample->seq};
     *hidden = malloc((size_t)(sample->seq.n * r->m->text.width) * sizeof **hidden);
@@ -92,13 +92,13 @@ static mip_status run_sample(const frozen_request *r, const train_sample *sample
     job.hidden = *hidden;
     if (r->features) {
         job.features = &out->features;
-        MIP_TRY(edit_pass_planned(r->x, features_job, &job));
+        MIP_TRY(exec_run_planned(r->x, features_job, &job));
     }
-    return edit_pass_planned(r->x, hidden_job, &job);
+    return exec_run_planned(r->x, hidden_job, &job);
 }
 
-mip_status frozen_cache_fill(const frozen_request *r, const train_sample *forget,
-                             const train_sample *retain, frozen_cache *c) {
+mip_status frozen_cache_fill(const frozen_request *r, const labelled_sample *forget,
+                             const labelled_sample *retain, frozen_cache *c) {
     const int64_t first = frozen_first_counted(r->positions);
     for (int64_t i = 0; i < c->n_forget; i++) {
         if (!c->forget[i].used) {

@@ -10,7 +10,7 @@
 #define MIP_UNLEARN_FROZEN_CACHE_H
 
 #include "io/config.h"
-#include "train/sample.h"
+#include "model/sequence.h"
 
 typedef struct frozen_sample {
     bool used;
@@ -38,8 +38,8 @@ mip_status frozen_cache_create(int64_t n_forget, int64_t n_retain, frozen_cache 
 void frozen_cache_destroy(frozen_cache *c);
 
 /* frozen_cache_fill - run the present model over every used sample. */
-mip_status frozen_cache_fill(const frozen_request *request, const train_sample *forget,
-                             const train_sample *retain, frozen_cache *c);
+mip_status frozen_cache_fill(const frozen_request *request, const labelled_sample *forget,
+                             const labelled_sample *retain, frozen_cache *c);
 
 /* frozen_first_counted - 1 where position 0 does not count, else 0. */
 int64_t frozen_first_counted(config_edit_positions positions);

@@ -44,7 +44,7 @@ typedef struct rmisu_work {
     rmisu_loss loss;  // of the step in flight
 } rmisu_work;
 
-static mip_status samples_check(const rmisu_work *w, const train_sample *samples, int64_t n,
+static mip_status samples_check(const rmisu_work *w, const labelled_sample *samples, int64_t n,
                                 const char *kind) {
     const int64_t least = frozen_first_counted(w->config->positions) + 1;
     if (n < 1) {
@@ -77,7 +77,7 @@ static mip_status settings_check(const rmisu_work *w, const edit_set *set) {
     return samples_check(w, w->data->retain, w->data->n_retain, "retain");
 }
 
-static mip_status fingerprint_samples(str *s, const train_sample *samples, int64_t n) {
+static mip_status fingerprint_samples(str *s, const labelled_sample *samples, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
         const sequence *seq = &samples[i].seq;
         MIP_TRY(str_append_n(s, samples[i].id, strlen(samples[i].id) + 1));
@@ -233,7 +233,7 @@ static mip_status take_step(rmisu_work *w, double lr) {
         w->features[batch + i] = w->frozen.retain[w->retain[i]].features;
     }
     MIP_TRY(edit_params_zero_grads(&w->params));
-    MIP_TRY(edit_pass_planned(w->x, step_job, w));
+    MIP_TRY(exec_run_planned(w->x, step_job, w));
     if (!isfinite(w->loss.forget + w->loss.retain)) {
         MIP_FAIL(MIP_E_NUMERIC, "try a smaller edit.lr or edit.strength",
                  "edit step %lld of %lld: the loss is not finite (forget %g, retain %g)",

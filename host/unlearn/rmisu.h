@@ -11,11 +11,11 @@
 #define MIP_UNLEARN_RMISU_H
 
 #include "io/config.h"
-#include "train/sample.h"
+#include "model/sequence.h"
 #include "unlearn/edit_set.h"
 
 typedef struct rmisu_data {
-    const train_sample *forget, *retain;
+    const labelled_sample *forget, *retain;
     int64_t n_forget, n_retain;
 } rmisu_data;
 

@@ -30,7 +30,7 @@ static mip_status record_check(const safetensors_file *file, const edit_record *
 }
 
 /* A patched copy beside the file takes its place once its hash is right. */
-static mip_status restore_file(arena *a, const char *path, const edit_text *original,
+static mip_status restore_file(arena *a, const char *path, const named_text *original,
                                const edit_record *record) {
     mip_status status = MIP_OK;
     safetensors_file *file = NULL;
@@ -67,7 +67,7 @@ mip_status edit_undo(const char *model_dir, const edit_record *record, int64_t *
     arena a;
     arena_init(&a);
     for (int64_t i = 0; i < record->n_files; i++) {
-        const edit_text *original = &record->files[i];
+        const named_text *original = &record->files[i];
         char sha256[HASH_HEX_BYTES];
         char *path = NULL;
         MIP_TRY_GOTO(fs_join(&a, model_dir, original->name, &path));

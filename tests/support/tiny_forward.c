@@ -7,10 +7,9 @@
 #include <criterion/criterion.h>
 
 #include "tensor/compare.h"
+#include "support/check_status.h"
 
 enum { ARENA_BYTES = 64 << 20 };
-
-#define OK(expr) cr_assert_eq((expr), MIP_OK, "%s", mip_error_last()->what)
 
 static void taps_make(exec *x, const stack *s, int64_t n_rows, tiny_taps *t) {
     const int64_t elems = n_rows * s->ffn;
@@ -21,9 +20,9 @@ static void taps_make(exec *x, const stack *s, int64_t n_rows, tiny_taps *t) {
     }
     for (int l = 0; l < s->n_layers; l++) {
         t->taps[l] = (neuron_tap){.layer = l, .n_rows = n_rows, .rows = t->rows};
-        OK(EXEC_NEW(x, elems, &t->taps[l].a));
-        OK(EXEC_NEW(x, elems, &t->taps[l].da));
-        OK(EXEC_NEW(x, elems, &t->taps[l].ta));
+        ASSERT_OK(EXEC_NEW(x, elems, &t->taps[l].a));
+        ASSERT_OK(EXEC_NEW(x, elems, &t->taps[l].da));
+        ASSERT_OK(EXEC_NEW(x, elems, &t->taps[l].ta));
     }
     t->list = (tap_list){.taps = t->taps, .n = s->n_layers};
 }
@@ -35,17 +34,17 @@ void tiny_forward_run(tiny_forward *f, const char *backend, const char *folder, 
     tiny_model_open(&f->t, backend, folder, ARENA_BYTES);
     exec *x = &f->t.x;
     const model *m = &f->t.m;
-    OK(text_pack_create(x, m, n, seqs, &f->text));
-    OK(vision_pack_create(x, m, n, seqs, &f->vision));
+    ASSERT_OK(text_pack_create(x, m, n, seqs, &f->text));
+    ASSERT_OK(vision_pack_create(x, m, n, seqs, &f->vision));
     taps_make(x, &m->text, f->text.layout.n_rows, &f->text_taps);
     taps_make(x, &m->vision, f->vision.n_patches, &f->vision_taps);
-    OK(vision_fwd(x, m, &f->vision, &f->vision_taps.list, true, &f->vision_trace));
-    OK(EXEC_NEW(x, f->text.layout.n_rows * m->text.width, &embeds));
-    OK(EXEC_NEW(x, f->text.layout.n_rows * m->text.width, &f->last));
-    OK(embed_rows(x, m, &f->text, &f->vision, f->vision_trace.features, embeds));
-    OK(stack_trace_alloc(&m->text, &f->trace));
+    ASSERT_OK(vision_fwd(x, m, &f->vision, &f->vision_taps.list, true, &f->vision_trace));
+    ASSERT_OK(EXEC_NEW(x, f->text.layout.n_rows * m->text.width, &embeds));
+    ASSERT_OK(EXEC_NEW(x, f->text.layout.n_rows * m->text.width, &f->last));
+    ASSERT_OK(embed_rows(x, m, &f->text, &f->vision, f->vision_trace.features, embeds));
+    ASSERT_OK(stack_trace_alloc(&m->text, &f->trace));
     const stack_call call = tiny_forward_text_call(f);
-    OK(stack_fwd(&call, 0, m->text.n_layers, embeds, f->last, &f->trace));
+    ASSERT_OK(stack_fwd(&call, 0, m->text.n_layers, embeds, f->last, &f->trace));
 }
 
 void tiny_forward_finish(tiny_forward *f) {
@@ -71,21 +70,21 @@ stack_call tiny_forward_vision_call(tiny_forward *f) {
 float *tiny_forward_fetch(tiny_forward *f, const float *dev, int64_t n) {
     float *host = malloc((size_t)n * sizeof *host);
     cr_assert_not_null(host);
-    OK(exec_download(&f->t.x, host, dev, (size_t)n * sizeof *host));
+    ASSERT_OK(exec_download(&f->t.x, host, dev, (size_t)n * sizeof *host));
     return host;
 }
 
 float *tiny_forward_put(tiny_forward *f, const float *host, int64_t n) {
     float *dev = NULL;
-    OK(EXEC_NEW(&f->t.x, n, &dev));
-    OK(exec_upload(&f->t.x, dev, host, (size_t)n * sizeof *dev));
+    ASSERT_OK(EXEC_NEW(&f->t.x, n, &dev));
+    ASSERT_OK(exec_upload(&f->t.x, dev, host, (size_t)n * sizeof *dev));
     return dev;
 }
 
 float *tiny_forward_zeros(tiny_forward *f, int64_t n) {
     float *dev = NULL;
-    OK(EXEC_NEW(&f->t.x, n, &dev));
-    OK(exec_zero(&f->t.x, dev, (size_t)n * sizeof *dev));
+    ASSERT_OK(EXEC_NEW(&f->t.x, n, &dev));
+    ASSERT_OK(exec_zero(&f->t.x, dev, (size_t)n * sizeof *dev));
     return dev;
 }
 

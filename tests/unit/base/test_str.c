@@ -44,20 +44,6 @@ Test(str, impossible_growth_keeps_the_content) {
     str_deinit(&s);
 }
 
-Test(str, take_hands_the_buffer_over) {
-    str s;
-    str_init(&s);
-    char *none = str_take(&s);
-    cr_assert_str_eq(none, "");
-    free(none);
-    cr_assert_eq(str_append(&s, "mine"), MIP_OK);
-    char *text = str_take(&s);
-    cr_assert_str_eq(text, "mine");
-    cr_assert_eq(s.n_bytes, 0);
-    free(text);
-    str_deinit(&s);
-}
-
 Test(str, whole_numbers_parse_only_whole) {
     int64_t v = 5;
     cr_assert(str_parse_i64("-12", &v));

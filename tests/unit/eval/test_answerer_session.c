@@ -157,7 +157,7 @@ Test(answerer_session, the_file_does_not_depend_on_the_batch) {
 Test(answerer_session, a_plan_is_what_a_run_reserves) {
     eval_job job = job_of(EVAL_SET_BIT(EVAL_FORGET));
     eval_summary summary;
-    session_need plan;
+    exec_need plan;
     int64_t n_questions = 0;
     session dry;
     cr_assert_eq(session_open_dry(&dry, "cpu", TINY_MODEL), MIP_OK, "%s", mip_error_last()->what);

@@ -190,14 +190,3 @@ Test(image, damaged_files_give_an_error_or_a_picture) {
     check_damage("jpeg_420.jpg");
     check_damage("jpeg_444_progressive.jpg");
 }
-
-Test(image, size_is_read_from_the_header) {
-    int64_t w, h;
-    cr_assert_eq(image_read_size("tests/golden/image/jpeg_420.jpg", NULL, &w, &h), MIP_OK);
-    cr_assert(w == 70 && h == 45);
-    cr_assert_eq(image_read_size("tests/golden/image/rgb.png", NULL, &w, &h), MIP_OK);
-    cr_assert(w == 61 && h == 47);
-    const image_limits few = {.max_pixels = 1000, .max_file_bytes = 1 << 20};
-    cr_assert_eq(image_read_size("tests/golden/image/rgb.png", &few, &w, &h), MIP_E_NOFIT);
-    cr_assert_eq(image_read_size("tests/golden/image/none.png", NULL, &w, &h), MIP_E_IO);
-}

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "io_temp.h"
+#include <string.h>
+
+#include <criterion/criterion.h>
 
 #include "io/json_doc.h"
+#include "support/check_status.h"
+#include "support/temp_dir.h"
 
 static mip_status parse(const char *text, json_doc *doc) {
     return json_doc_parse("c.json", text, strlen(text), NULL, doc);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "io_temp.h"
+#include <criterion/criterion.h>
 
 #include <math.h>
 
 #include "io/json_doc.h"
 #include "io/json_write.h"
+#include "support/check_status.h"
 
 Test(json_write, compact_text_has_commas_where_they_belong) {
     str s;

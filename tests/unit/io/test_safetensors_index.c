@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "io_temp.h"
+#include <stdio.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
 
 #include <unistd.h>
 
 #include "io/safetensors_index.h"
+#include "support/check_status.h"
+#include "support/temp_dir.h"
 
 #define GOLDEN "tests/golden/qwen25vl_tiny/"
 

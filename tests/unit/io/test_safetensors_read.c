@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "io_temp.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
 
 #include <math.h>
 #include <stdint.h>
@@ -10,6 +14,8 @@
 #include "io/safetensors_read.h"
 #include "tensor/convert.h"
 #include "tensor/dtype.h"
+#include "support/check_status.h"
+#include "support/temp_dir.h"
 
 #define GOLDEN "tests/golden/qwen25vl_tiny/"
 
@@ -227,8 +233,9 @@ Test(safetensors_read, what_is_no_regular_file_is_refused) {
     safetensors_file *f = NULL;
     temp_make(&t);
     ASSERT_FAILS(safetensors_open(t.path, &f), MIP_E_FORMAT, "regular file");
-    cr_assert_eq(mkfifo(temp_path(&t, "fifo"), 0600), 0);
-    ASSERT_FAILS(safetensors_open(t.file, &f), MIP_E_FORMAT, "regular file"); // and does not wait
+    const char *fifo = temp_path(&t, "fifo");
+    cr_assert_eq(mkfifo(fifo, 0600), 0);
+    ASSERT_FAILS(safetensors_open(fifo, &f), MIP_E_FORMAT, "regular file"); // and does not wait
     ASSERT_FAILS(safetensors_open(temp_path(&t, "none"), &f), MIP_E_IO, "No such file");
     temp_remove(&t);
 }

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tests/unit/io/test_safetensors_scan.c - NaN and Inf are found wherever they are, over the size of a piece too. */
-#include "io_temp.h"
+#include <stdlib.h>
+
+#include <criterion/criterion.h>
 
 #include <math.h>
 
 #include "io/safetensors_scan.h"
 #include "io/safetensors_write.h"
 #include "tensor/dtype.h"
+#include "support/check_status.h"
+#include "support/temp_dir.h"
 
 /* A file with one tensor "x" of this type and shape, scanned. */
 static int64_t scan(mip_dtype dtype, tensor_shape shape, const void *data) {
@@ -22,7 +26,7 @@ static int64_t scan(mip_dtype dtype, tensor_shape shape, const void *data) {
     ASSERT_OK(safetensors_writer_append(w, data, (size_t)n * dtype_bytes(dtype)));
     ASSERT_OK(safetensors_writer_finish(w));
     safetensors_writer_destroy(w);
-    ASSERT_OK(safetensors_open(t.file, &f));
+    ASSERT_OK(safetensors_open(temp_path(&t, "x.safetensors"), &f));
     ASSERT_OK(safetensors_scan(safetensors_find(f, "x"), &found));
     safetensors_close(f);
     temp_remove(&t);

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "io_temp.h"
+#include <stdlib.h>
+
+#include <criterion/criterion.h>
 
 #include <stdint.h>
 
+#include "base/fs.h"
 #include "base/hash.h"
 #include "io/safetensors_write.h"
 #include "tensor/convert.h"
 #include "tensor/dtype.h"
+#include "support/check_status.h"
+#include "support/temp_dir.h"
 
 #define GOLDEN "tests/golden/qwen25vl_tiny/model/model.safetensors"
 

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "io_temp.h"
+#include <stdlib.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
 
 #include "io/yaml_doc.h"
+#include "support/check_status.h"
+#include "support/temp_dir.h"
 
 static mip_status parse(arena *a, const char *text, const yaml_node **out) {
     return yaml_parse(a, "c.yaml", text, strlen(text), out);

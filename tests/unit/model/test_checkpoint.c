@@ -15,10 +15,10 @@
 #include "support/tiny_model.h"
 #include "support/tmp_dir.h"
 #include "tensor/convert.h"
+#include "support/check_status.h"
 
 enum { PATH_BYTES = 256, MAX_ELEMS = 400 * 1176 };
 
-#define OK(expr) cr_assert_eq((expr), MIP_OK, "%s", mip_error_last()->what)
 #define GOLDEN "tests/golden/qwen25vl_tiny/"
 
 /* Every tensor of the folder's files, bit for bit. */
@@ -27,7 +27,7 @@ static void check_against_files(const tiny_model *t, const char *folder) {
     safetensors_index *index = NULL;
     float *values = malloc(MAX_ELEMS * sizeof *values);
     snprintf(dir, sizeof dir, GOLDEN "%s", folder);
-    OK(safetensors_index_open(dir, &index));
+    ASSERT_OK(safetensors_index_open(dir, &index));
     const int64_t n = safetensors_index_size(index);
     for (int64_t i = 0; i < n; i++) {
         const safetensors_entry *e = safetensors_index_at(index, i);
@@ -35,10 +35,10 @@ static void check_against_files(const tiny_model *t, const char *folder) {
         model_tensor found;
         cr_assert(model_tensor_at(&t->m, (int)i, &at));
         cr_assert_str_eq(at.name, e->name);
-        OK(model_tensor_find(&t->m, e->name, &found));
+        ASSERT_OK(model_tensor_find(&t->m, e->name, &found));
         cr_assert_eq(found.data, at.data);
         cr_assert_eq(at.rows * at.cols, e->n_elems);
-        OK(safetensors_read(e, MIP_DTYPE_F32, true, values));
+        ASSERT_OK(safetensors_read(e, MIP_DTYPE_F32, true, values));
         cr_assert_arr_eq(at.data, values, (size_t)e->n_elems * sizeof *values, "%s", e->name);
     }
     model_tensor past;
@@ -65,14 +65,16 @@ Test(checkpoint, old_and_new_names_of_a_weight_find_the_same_rows) {
     model_tensor b;
     tiny_model_open(&f32, "ref", "model", 1 << 20);
     tiny_model_open(&bf16, "ref", "model_sharded_bf16", 1 << 20);
-    OK(model_tensor_find(&f32.m, "model.language_model.layers.1.self_attn.k_proj.weight", &a));
-    OK(model_tensor_find(&bf16.m, "model.layers.1.self_attn.k_proj.weight", &b));
+    ASSERT_OK(
+        model_tensor_find(&f32.m, "model.language_model.layers.1.self_attn.k_proj.weight", &a));
+    ASSERT_OK(model_tensor_find(&bf16.m, "model.layers.1.self_attn.k_proj.weight", &b));
     cr_assert_eq(a.data, f32.m.text.blocks[1].qkv.w + 64 * 64); // after the rows of q
     cr_assert_eq(b.data, bf16.m.text.blocks[1].qkv.w + 64 * 64);
     for (int64_t i = 0; i < a.rows * a.cols; i++) {
         cr_assert_eq(convert_bf16_to_f32(convert_f32_to_bf16(a.data[i])), b.data[i]);
     }
-    OK(model_tensor_find(&f32.m, "language_model.layers.1.mlp.up_proj.weight", &a)); // canonical
+    ASSERT_OK(
+        model_tensor_find(&f32.m, "language_model.layers.1.mlp.up_proj.weight", &a)); // canonical
     cr_assert_eq(a.data, f32.m.text.blocks[1].ffn_in.w + 88 * 64);
     cr_assert_eq(model_tensor_find(&f32.m, "lm_head.weight", &a), MIP_E_ARG);
     tiny_model_close(&f32);
@@ -141,12 +143,12 @@ typedef struct change {
 static void write_one(safetensors_writer *w, const safetensors_entry *e, const change *c,
                       float plus) {
     float *values = malloc((size_t)e->n_elems * sizeof *values);
-    OK(safetensors_read(e, MIP_DTYPE_F32, false, values));
+    ASSERT_OK(safetensors_read(e, MIP_DTYPE_F32, false, values));
     if (c->not_a_number != NULL && strcmp(e->name, c->not_a_number) == 0) {
         values[e->n_elems - 1] = NAN;
     }
     values[e->n_elems - 1] += plus;
-    OK(safetensors_writer_append_f32(w, MIP_DTYPE_F32, values, e->n_elems));
+    ASSERT_OK(safetensors_writer_append_f32(w, MIP_DTYPE_F32, values, e->n_elems));
     free(values);
 }
 
@@ -159,9 +161,9 @@ static void write_weights(const char *path, const change *c) {
     safetensors_writer *w = NULL;
     int64_t n = 0;
     const safetensors_entry *copied = NULL;
-    OK(safetensors_open(GOLDEN "model/model.safetensors", &from));
+    ASSERT_OK(safetensors_open(GOLDEN "model/model.safetensors", &from));
     const safetensors_entry *all = safetensors_entries(from, &n);
-    OK(safetensors_writer_create(path, &w));
+    ASSERT_OK(safetensors_writer_create(path, &w));
     for (int64_t i = 0; i < n; i++) {
         tensor_shape shape = all[i].shape;
         if (c->transpose != NULL && strcmp(all[i].name, c->transpose) == 0) {
@@ -169,12 +171,12 @@ static void write_weights(const char *path, const change *c) {
             shape.dims[1] = all[i].shape.dims[0];
         }
         if (!dropped(&all[i], c)) {
-            OK(safetensors_writer_declare(w, all[i].name, MIP_DTYPE_F32, &shape));
+            ASSERT_OK(safetensors_writer_declare(w, all[i].name, MIP_DTYPE_F32, &shape));
         }
     }
     if (c->copy_from != NULL) {
         copied = safetensors_find(from, c->copy_from);
-        OK(safetensors_writer_declare(w, c->copy_to, MIP_DTYPE_F32, &copied->shape));
+        ASSERT_OK(safetensors_writer_declare(w, c->copy_to, MIP_DTYPE_F32, &copied->shape));
     }
     for (int64_t i = 0; i < n; i++) {
         if (!dropped(&all[i], c)) {
@@ -184,7 +186,7 @@ static void write_weights(const char *path, const change *c) {
     if (copied != NULL) {
         write_one(w, copied, c, c->copy_plus);
     }
-    OK(safetensors_writer_finish(w));
+    ASSERT_OK(safetensors_writer_finish(w));
     safetensors_writer_destroy(w);
     safetensors_close(from);
 }
@@ -197,16 +199,16 @@ static void write_settings(const char *dir, const char *name, const change *c) {
     arena_init(&a);
     snprintf(from, sizeof from, GOLDEN "model/%s", name);
     snprintf(to, sizeof to, "%s/%s", dir, name);
-    OK(fs_read_file(&a, from, 1 << 20, &text, NULL));
+    ASSERT_OK(fs_read_file(&a, from, 1 << 20, &text, NULL));
     if (c->file != NULL && strcmp(c->file, name) == 0) {
         char *at = strstr(text, c->replace);
         char *changed = NULL;
         cr_assert_not_null(at, "%s holds no %s", name, c->replace);
         *at = '\0';
-        OK(arena_printf(&a, &changed, "%s%s%s", text, c->append, at + strlen(c->replace)));
+        ASSERT_OK(arena_printf(&a, &changed, "%s%s%s", text, c->append, at + strlen(c->replace)));
         text = changed;
     }
-    OK(fs_write_file(to, text, strlen(text)));
+    ASSERT_OK(fs_write_file(to, text, strlen(text)));
     arena_deinit(&a);
 }
 
@@ -228,7 +230,7 @@ static void load_changed(change c, mip_status expected, const char *words) {
     model m;
     tmp_dir_create(dir);
     write_changed(dir, &c);
-    OK(exec_init(&x, ref_backend_get(), 0, false));
+    ASSERT_OK(exec_init(&x, ref_backend_get(), 0, false));
     const mip_status status = model_load(&x, dir, &m);
     cr_expect_eq(status, expected, "%s: %s", words,
                  status == MIP_OK ? "loaded" : mip_error_last()->what);
@@ -254,8 +256,8 @@ Test(checkpoint, missing_settings_files_give_the_class_defaults) {
     model m;
     tmp_dir_create(dir);
     write_changed(dir, &c);
-    OK(exec_init(&x, ref_backend_get(), 0, false));
-    OK(model_load(&x, dir, &m));
+    ASSERT_OK(exec_init(&x, ref_backend_get(), 0, false));
+    ASSERT_OK(model_load(&x, dir, &m));
     cr_assert_eq(m.n_stop, 1); // config.json's eos_token_id
     cr_assert_eq(m.stop[0], 386);
     cr_assert_eq(m.repetition_penalty, 1.0);
@@ -311,7 +313,7 @@ Test(checkpoint, settings_that_would_change_the_numbers_are_refused) {
 Test(checkpoint, a_folder_without_weights_or_config_says_so) {
     exec x;
     model m;
-    OK(exec_init(&x, ref_backend_get(), 0, false));
+    ASSERT_OK(exec_init(&x, ref_backend_get(), 0, false));
     cr_assert_eq(model_load(&x, "tests/golden/image", &m), MIP_E_IO);
     cr_assert_not_null(strstr(mip_error_last()->what, "config.json"));
     model_destroy(&m);

@@ -8,8 +8,7 @@
 
 #include "model/config_field.h"
 #include "model/family.h"
-
-#define OK(expr) cr_assert_eq((expr), MIP_OK, "%s", mip_error_last()->what)
+#include "support/check_status.h"
 
 /* A small valid flat config.json, with `top` put at the beginning of the object and `vision` of its vision_config: the scan
  * refuses duplicate keys, so both only add or the base leaves the key out. */
@@ -32,7 +31,7 @@ static mip_status describe(const char *top, const char *rope_type, const char *v
     const family *f = NULL;
     const int n = snprintf(text, sizeof text, base, top, rope_type, vision);
     *m = (model){0};
-    OK(json_doc_parse("config.json", text, (size_t)n, NULL, &doc));
+    ASSERT_OK(json_doc_parse("config.json", text, (size_t)n, NULL, &doc));
     mip_status status = family_find(&doc, &f);
     if (status == MIP_OK) {
         status = f->describe(&doc, m);
@@ -57,7 +56,7 @@ static void refused(mip_status expected, const char *top, const char *rope_type,
 
 Test(family, a_flat_config_with_defaults) {
     model m;
-    OK(describe(widths, "mrope", full_1, &m));
+    ASSERT_OK(describe(widths, "mrope", full_1, &m));
     cr_assert_str_eq(m.family, "qwen2_5_vl");
     cr_assert_eq(m.text.n_layers, 2);
     cr_assert_eq(m.text.width, 64);
@@ -85,7 +84,7 @@ Test(family, text_config_beats_the_top_level) {
              "\"hidden_size\": null,"
              "\"num_hidden_layers\": 3, \"tie_word_embeddings\": true},",
              widths);
-    OK(describe(top, "default", full_1, &m));
+    ASSERT_OK(describe(top, "default", full_1, &m));
     cr_assert_eq(m.text.n_layers, 3);
     cr_assert_eq(m.text.width, 64); // null counts as absent
     cr_assert_float_eq(m.text.blocks[0].norm_eps, 1e-6, 1e-12);
@@ -101,7 +100,7 @@ Test(family, rope_parameters_beat_the_older_keys) {
              "\"default\","
              "\"mrope_section\": [4, 2, 2]},",
              widths);
-    OK(describe(top, "default", full_1, &m));
+    ASSERT_OK(describe(top, "default", full_1, &m));
     cr_assert_float_eq(m.rope_theta, 7.0, 0);
     cr_assert_eq(m.mrope_section[0], 4);
     forget(&m);
@@ -156,7 +155,7 @@ Test(family, an_unknown_model_type_is_named) {
     static const char text[] = "{\"model_type\": \"some_vlm\", \"architectures\": [\"SomeVlm\"]}";
     json_doc doc = {0};
     const family *f = NULL;
-    OK(json_doc_parse("config.json", text, sizeof text - 1, NULL, &doc));
+    ASSERT_OK(json_doc_parse("config.json", text, sizeof text - 1, NULL, &doc));
     cr_assert_eq(family_find(&doc, &f), MIP_E_UNSUPPORTED);
     cr_assert_not_null(strstr(mip_error_last()->what, "some_vlm"));
     cr_assert_not_null(strstr(mip_error_last()->hint, "qwen2_5_vl"));
@@ -167,8 +166,8 @@ Test(family, the_architecture_decides_where_the_type_is_missing) {
     static const char text[] = "{\"architectures\": [\"Qwen2_5_VLForConditionalGeneration\"]}";
     json_doc doc = {0};
     const family *f = NULL;
-    OK(json_doc_parse("config.json", text, sizeof text - 1, NULL, &doc));
-    OK(family_find(&doc, &f));
+    ASSERT_OK(json_doc_parse("config.json", text, sizeof text - 1, NULL, &doc));
+    ASSERT_OK(family_find(&doc, &f));
     cr_assert_eq(f, &family_qwen2_5_vl);
     json_doc_deinit(&doc);
 }

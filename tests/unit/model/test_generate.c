@@ -10,12 +10,12 @@
 
 #include "io/json_doc.h"
 #include "model/generate.h"
+#include "support/both_backends.h"
+#include "support/check_status.h"
 #include "support/golden.h"
 #include "support/tiny_model.h"
 
 enum { ARENA_BYTES = 64 << 20, MAX_IDS = 256, MAX_CASES = 8 };
-
-#define OK(expr) cr_assert_eq((expr), MIP_OK, "%s", mip_error_last()->what)
 
 /* The cases of generate.json with their images. */
 typedef struct generate_cases {
@@ -30,10 +30,10 @@ static int64_t int_list(const json_doc *doc, const json_value *object, const cha
                         int32_t *out) {
     const json_value *list = NULL;
     int64_t n = 0;
-    OK(json_array(doc, object, key, 0, MAX_IDS, &list));
+    ASSERT_OK(json_array(doc, object, key, 0, MAX_IDS, &list));
     for (const json_value *v = json_first(list); v != NULL; v = json_next(v)) {
         int64_t id = 0;
-        OK(json_value_i64(doc, v, 0, 1 << 20, &id));
+        ASSERT_OK(json_value_i64(doc, v, 0, 1 << 20, &id));
         out[n++] = (int32_t)id;
     }
     return n;
@@ -41,7 +41,7 @@ static int64_t int_list(const json_doc *doc, const json_value *object, const cha
 
 static void cases_open(generate_cases *c) {
     memset(c, 0, sizeof *c);
-    OK(json_doc_read("tests/golden/qwen25vl_tiny/cases/generate.json", 1 << 20, &c->doc));
+    ASSERT_OK(json_doc_read("tests/golden/qwen25vl_tiny/cases/generate.json", 1 << 20, &c->doc));
     golden_open(&c->three, "three_images", "");
     golden_open(&c->small, "batch", "seq0.");
     c->n = (int)json_size(c->doc.root);
@@ -67,22 +67,13 @@ static void cases_close(generate_cases *c) {
 static generate_options options_of(const generate_cases *c, int i) {
     generate_options o = {0};
     const json_value *one = json_at(c->doc.root, i);
-    OK(json_i64(&c->doc, one, "max_new_tokens", 1, 1000, &o.max_new_tokens));
-    OK(json_f64(&c->doc, one, "repetition_penalty", 0.1, 10, &o.repetition_penalty));
+    ASSERT_OK(json_i64(&c->doc, one, "max_new_tokens", 1, 1000, &o.max_new_tokens));
+    ASSERT_OK(json_f64(&c->doc, one, "repetition_penalty", 0.1, 10, &o.repetition_penalty));
     return o;
 }
 
 static void set_stop(const generate_cases *c, int i, model *m) {
     m->n_stop = (int)int_list(&c->doc, json_at(c->doc.root, i), "eos_token_id", m->stop);
-}
-
-typedef struct backend_name {
-    char name[8];
-} backend_name;
-
-static struct criterion_test_params both_backends(void) {
-    static backend_name names[] = {{"ref"}, {"cpu"}};
-    return cr_make_param_array(backend_name, names, 2);
 }
 
 ParameterizedTestParameters(generate, greedy_ids_are_those_of_transformers) {
@@ -105,7 +96,7 @@ ParameterizedTest(const backend_name *b, generate, greedy_ids_are_those_of_trans
             stopped = stopped || expected[n - 1] == t.m.stop[k];
         }
         n -= stopped; // transformers keeps the stop token
-        OK(generate_greedy(&t.x, &t.m, 1, &c.prompts[i], &options, &out));
+        ASSERT_OK(generate_greedy(&t.x, &t.m, 1, &c.prompts[i], &options, &out));
         cr_assert_eq(out.n, n, "case %d: %d ids, expected %d", i, (int)out.n, (int)n);
         cr_assert_arr_eq(out.ids, expected, (size_t)n * sizeof *out.ids, "ids of case %d", i);
         cr_assert_eq(out.stopped, stopped);
@@ -132,11 +123,11 @@ ParameterizedTest(const backend_name *b, generate,
     t.m.n_stop = 1;
     omp_set_num_threads(1);
     for (int i = 0; i < c.n; i++) {
-        OK(generate_greedy(&t.x, &t.m, 1, &c.prompts[i], &options, &alone[i]));
+        ASSERT_OK(generate_greedy(&t.x, &t.m, 1, &c.prompts[i], &options, &alone[i]));
     }
     for (int threads = 1; threads <= 4; threads *= 2) {
         omp_set_num_threads(threads);
-        OK(generate_greedy(&t.x, &t.m, c.n, c.prompts, &options, batch));
+        ASSERT_OK(generate_greedy(&t.x, &t.m, c.n, c.prompts, &options, batch));
         for (int i = 0; i < c.n; i++) {
             cr_assert_eq(batch[i].n, alone[i].n, "case %d, %d threads", i, threads);
             cr_assert_eq(batch[i].stopped, alone[i].stopped);
@@ -170,14 +161,14 @@ static double plain_logp(tiny_model *t, const sequence *prompt, const int32_t *i
     for (int64_t i = 0; i < n; i++) {
         rows[i] = (int32_t)(prompt->n - 1 + i);
     }
-    OK(text_pack_create(x, m, 1, &s, &text));
-    OK(vision_pack_create(x, m, 1, &s, &vision));
-    OK(vision_fwd(x, m, &vision, NULL, false, &trace));
-    OK(EXEC_NEW(x, s.n * m->text.width, &h));
-    OK(embed_rows(x, m, &text, &vision, trace.features, h));
+    ASSERT_OK(text_pack_create(x, m, 1, &s, &text));
+    ASSERT_OK(vision_pack_create(x, m, 1, &s, &vision));
+    ASSERT_OK(vision_fwd(x, m, &vision, NULL, false, &trace));
+    ASSERT_OK(EXEC_NEW(x, s.n * m->text.width, &h));
+    ASSERT_OK(embed_rows(x, m, &text, &vision, trace.features, h));
     const stack_call call = {.x = x, .s = &m->text, .rows = &text.layout};
-    OK(stack_fwd(&call, 0, m->text.n_layers, h, h, NULL));
-    OK(head_logp(x, &m->head, h, n, rows, ids, NULL, each, NULL, NULL));
+    ASSERT_OK(stack_fwd(&call, 0, m->text.n_layers, h, h, NULL));
+    ASSERT_OK(head_logp(x, &m->head, h, n, rows, ids, NULL, each, NULL, NULL));
     for (int64_t i = 0; i < n; i++) {
         sum += each[i];
     }
@@ -207,10 +198,10 @@ ParameterizedTest(const backend_name *b, generate, continuation_scores_equal_a_p
     for (int i = 0; i < N; i++) {
         all[i] = (continuation){.ids = ids[i], .n = lengths[i], .logp_tokens = each[i]};
     }
-    OK(score_continuations(&t.x, &t.m, &c.prompts[WITH_IMAGE], N, all));
+    ASSERT_OK(score_continuations(&t.x, &t.m, &c.prompts[WITH_IMAGE], N, all));
     for (int i = 0; i < N; i++) {
         continuation alone = {.ids = ids[i], .n = lengths[i]};
-        OK(score_continuations(&t.x, &t.m, &c.prompts[WITH_IMAGE], 1, &alone));
+        ASSERT_OK(score_continuations(&t.x, &t.m, &c.prompts[WITH_IMAGE], 1, &alone));
         cr_assert_eq(alone.logp, all[i].logp, "continuation %d alone and among others", i);
         if (i == 2) {
             continue; // as part of a prompt its image token would need an image
@@ -234,11 +225,11 @@ Test(generate, a_dry_run_measures_exactly_what_the_longest_run_needs) {
     const generate_options options = {.max_new_tokens = 6, .repetition_penalty = 1.0};
     cases_open(&c);
     tiny_model_open(&dry, "ref", "model", 0);
-    OK(generate_greedy(&dry.x, &dry.m, c.n, c.prompts, &options, out));
+    ASSERT_OK(generate_greedy(&dry.x, &dry.m, c.n, c.prompts, &options, out));
     generated_free(out, c.n);
     tiny_model_open(&t, "ref", "model", dry.x.arena.peak_bytes);
     t.m.n_stop = 0;
-    OK(generate_greedy(&t.x, &t.m, c.n, c.prompts, &options, out));
+    ASSERT_OK(generate_greedy(&t.x, &t.m, c.n, c.prompts, &options, out));
     generated_free(out, c.n);
     cr_assert_eq(t.x.arena.peak_bytes, dry.x.arena.peak_bytes);
     cr_assert_eq(t.x.arena.used_bytes, 0);

@@ -11,12 +11,11 @@
 #include <criterion/parameterized.h>
 
 #include "model/sequence.h"
+#include "support/check_status.h"
 #include "support/golden.h"
 #include "support/tiny_forward.h"
 
 enum { MAX_ROWS = 512 };
-
-#define OK(expr) cr_assert_eq((expr), MIP_OK, "%s", mip_error_last()->what)
 
 static const double gate_features = 2e-5;
 static const double gate_hidden = 5e-5;
@@ -102,8 +101,8 @@ static void check_logits(tiny_forward *f, golden *g, const char *name, int64_t b
         rows[i] = (int32_t)(begin + n - n_rows + i);
     }
     const size_t mark = exec_mark(x);
-    OK(EXEC_NEW(x, n_logits, &logits));
-    OK(head_logits(x, head, f->last, n_rows, rows, logits));
+    ASSERT_OK(EXEC_NEW(x, n_logits, &logits));
+    ASSERT_OK(head_logits(x, head, f->last, n_rows, rows, logits));
     tiny_forward_check(f, "logits", logits, expected, n_logits, gate_logits);
     exec_release(x, mark);
 }
@@ -114,7 +113,7 @@ static void check_loss(tiny_forward *f, golden *g, const char *name, int64_t beg
     double logp[MAX_ROWS];
     double loss = 0;
     const int64_t n = golden_targets(g, begin, rows, targets);
-    OK(head_logp(&f->t.x, &f->t.m.head, f->last, n, rows, targets, NULL, logp, NULL, NULL));
+    ASSERT_OK(head_logp(&f->t.x, &f->t.m.head, f->last, n, rows, targets, NULL, logp, NULL, NULL));
     for (int64_t i = 0; i < n; i++) {
         loss -= logp[i] / (double)n;
     }

@@ -13,12 +13,12 @@
 #include <criterion/parameterized.h>
 
 #include "ops/ops.h"
+#include "support/both_backends.h"
+#include "support/check_status.h"
 #include "support/golden.h"
 #include "support/tiny_forward.h"
 
 enum { MAX_ROWS = 512, NAME_BYTES = 256 };
-
-#define OK(expr) cr_assert_eq((expr), MIP_OK, "%s", mip_error_last()->what)
 
 static const double gate_grad = 5e-4;
 static const double gate_activation = 5e-5;
@@ -73,11 +73,11 @@ static void run_backward(backward *b, int64_t n, const int32_t *rows, const int3
     const head_grads head = {.norm = {.dw = grad_of(b, m->head.norm.w)},
                              .dw = grad_of(b, m->head.w)};
     b->d_last = tiny_forward_zeros(f, elems);
-    OK(head_logp(x, &m->head, f->last, n, rows, targets, coef, logp, b->d_last, &head));
+    ASSERT_OK(head_logp(x, &m->head, f->last, n, rows, targets, coef, logp, b->d_last, &head));
     b->dh = tiny_forward_zeros(f, elems);
-    OK(exec_copy(x, b->dh, b->d_last, (size_t)elems * sizeof(float)));
+    ASSERT_OK(exec_copy(x, b->dh, b->d_last, (size_t)elems * sizeof(float)));
     const stack_call call = tiny_forward_text_call(f);
-    OK(stack_vjp(&call, &f->trace, 0, m->text.n_layers, b->dh, b->text, NULL));
+    ASSERT_OK(stack_vjp(&call, &f->trace, 0, m->text.n_layers, b->dh, b->text, NULL));
 }
 
 /* The embedding table collects the rows of text tokens, the vision tower those of image tokens. */
@@ -95,15 +95,15 @@ static void run_input_side(backward *b) {
             to[n++] = f->text.ids[i];
         }
     }
-    OK(rows_run(x, (mip_rows_args){.n = n,
-                                   .width = width,
-                                   .src = b->dh,
-                                   .ld_src = width,
-                                   .src_rows = from,
-                                   .dst = grad_of(b, m->embed),
-                                   .ld_dst = width,
-                                   .dst_rows = to,
-                                   .accumulate = 1}));
+    ASSERT_OK(rows_run(x, (mip_rows_args){.n = n,
+                                          .width = width,
+                                          .src = b->dh,
+                                          .ld_src = width,
+                                          .src_rows = from,
+                                          .dst = grad_of(b, m->embed),
+                                          .ld_dst = width,
+                                          .dst_rows = to,
+                                          .accumulate = 1}));
     if (f->vision.n_patches == 0) {
         return;
     }
@@ -114,11 +114,11 @@ static void run_input_side(backward *b) {
                                 .in = grads_of_linear(b, &m->merger.in),
                                 .out = grads_of_linear(b, &m->merger.out)};
     const linear_grads patch = grads_of_linear(b, &m->patch_embed);
-    OK(embed_rows_vjp(x, m, &f->text, &f->vision, b->dh, d_features));
-    OK(vision_vjp(x, m, &f->vision, &f->vision_taps.list, &f->vision_trace, d_features, b->d_tower,
-                  b->vision, &b->merger, b->d_pixels));
-    OK(linear_vjp_weights(x, &m->patch_embed, f->vision.n_patches, f->vision.pixels, b->d_tower,
-                          &patch));
+    ASSERT_OK(embed_rows_vjp(x, m, &f->text, &f->vision, b->dh, d_features));
+    ASSERT_OK(vision_vjp(x, m, &f->vision, &f->vision_taps.list, &f->vision_trace, d_features,
+                         b->d_tower, b->vision, &b->merger, b->d_pixels));
+    ASSERT_OK(linear_vjp_weights(x, &m->patch_embed, f->vision.n_patches, f->vision.pixels,
+                                 b->d_tower, &patch));
 }
 
 static void check_grad(backward *b, const char *what, const float *dev, const float *expected,
@@ -246,15 +246,6 @@ ParameterizedTest(const grad_case *c, parity_grads, gradients_match_transformers
     golden_close(&g);
 }
 
-typedef struct backend_name {
-    char name[8];
-} backend_name;
-
-static struct criterion_test_params both_backends(void) {
-    static backend_name names[] = {{"ref"}, {"cpu"}};
-    return cr_make_param_array(backend_name, names, 2);
-}
-
 ParameterizedTestParameters(parity_grads, packed_sequences_match_a_padded_batch) {
     return both_backends();
 }
@@ -338,7 +329,7 @@ ParameterizedTest(const backend_name *c, parity_grads, text_tangent_matches_tran
     const float *ta = golden_f32(&g, "jvp.a", NULL);
     float *th = tiny_forward_put(&b.f, golden_f32(&g, "jvp.direction", NULL), elems);
     for (int l = 0; l < m->text.n_layers; l++) {
-        OK(stack_jvp(&call, &b.f.trace, l, l + 1, th));
+        ASSERT_OK(stack_jvp(&call, &b.f.trace, l, l + 1, th));
         tiny_forward_check(&b.f, "tangent of a hidden state", th, hidden + (l + 1) * elems, elems,
                            gate_grad);
         tiny_forward_check(&b.f, "tangent of neurons", b.f.text_taps.taps[l].ta, ta + l * neurons,
@@ -348,16 +339,16 @@ ParameterizedTest(const backend_name *c, parity_grads, text_tangent_matches_tran
     const mip_range all = {.begin = 0, .len = (int32_t)s.n};
     double *dot = NULL;
     double moved = 0;
-    OK(EXEC_NEW(x, 1, &dot));
-    OK(dot_run(x, (mip_dot_args){.width = m->text.width,
-                                 .ranges = &all,
-                                 .n = 1,
-                                 .x = b.d_last,
-                                 .y = th,
-                                 .ldx = m->text.width,
-                                 .ldy = m->text.width,
-                                 .out = dot}));
-    OK(exec_download(x, &moved, dot, sizeof moved));
+    ASSERT_OK(EXEC_NEW(x, 1, &dot));
+    ASSERT_OK(dot_run(x, (mip_dot_args){.width = m->text.width,
+                                        .ranges = &all,
+                                        .n = 1,
+                                        .x = b.d_last,
+                                        .y = th,
+                                        .ldx = m->text.width,
+                                        .ldy = m->text.width,
+                                        .out = dot}));
+    ASSERT_OK(exec_download(x, &moved, dot, sizeof moved));
     const double expected = golden_f32(&g, "jvp.loss", NULL)[0];
     cr_expect_lt(fabs(moved - expected), gate_grad * fabs(expected), "%.9g, expected %.9g", moved,
                  expected);
@@ -386,13 +377,14 @@ ParameterizedTest(const backend_name *c, parity_grads, vision_tangent_matches_tr
     float *th = tiny_forward_put(&f, golden_f32(&g, "jvp.vit.direction", NULL), elems);
     float *t_features = tiny_forward_zeros(&f, f.vision.n_features * width);
     for (int l = 0; l < m->vision.n_layers; l++) {
-        OK(stack_jvp(&call, &f.vision_trace.blocks, l, l + 1, th));
+        ASSERT_OK(stack_jvp(&call, &f.vision_trace.blocks, l, l + 1, th));
         tiny_forward_check(&f, "tangent of a hidden state", th, hidden + (l + 1) * elems, elems,
                            gate_grad);
         tiny_forward_check(&f, "tangent of neurons", f.vision_taps.taps[l].ta, ta + l * neurons,
                            neurons, gate_grad);
     }
-    OK(adapter_jvp(&f.t.x, &m->merger, f.vision.n_patches, &f.vision_trace.merger, th, t_features));
+    ASSERT_OK(adapter_jvp(&f.t.x, &m->merger, f.vision.n_patches, &f.vision_trace.merger, th,
+                          t_features));
     for (int64_t k = 0; k < f.vision.n_features; k++) {
         tiny_forward_check(&f, "tangent of a feature", t_features + f.vision.feature_of[k] * width,
                            expected + k * width, width, gate_grad);

@@ -9,12 +9,11 @@
 #include "model/kv_cache.h"
 #include "model/sequence.h"
 #include "ops/ops.h"
+#include "support/check_status.h"
 #include "support/golden.h"
 #include "support/tiny_forward.h"
 
 enum { ARENA_BYTES = 64 << 20, IMAGE = 390 };
-
-#define OK(expr) cr_assert_eq((expr), MIP_OK, "%s", mip_error_last()->what)
 
 Test(sequence, a_pack_is_one_causal_segment_per_sequence) {
     const int32_t a[3] = {1, 2, 3};
@@ -25,7 +24,7 @@ Test(sequence, a_pack_is_one_causal_segment_per_sequence) {
     tiny_model m;
     text_pack p;
     tiny_model_open(&m, "ref", "model", ARENA_BYTES);
-    OK(text_pack_create(&m.x, &m.m, 2, s, &p));
+    ASSERT_OK(text_pack_create(&m.x, &m.m, 2, s, &p));
     cr_assert_eq(p.layout.n_rows, 5);
     cr_assert_eq(p.layout.lists[0].n, 2);
     const mip_segment second = p.layout.lists[0].segments[1];
@@ -86,17 +85,17 @@ static void check_suffix(const char *backend, int64_t i_sequence, int64_t first_
                               .v = qkv + (d->heads + d->kv_heads) * d->head_dim,
                               .ld = d->qkv.out};
     }
-    OK(text_pack_suffix(x, m, &f.text, i_sequence, first_row, copies, &suffix));
+    ASSERT_OK(text_pack_suffix(x, m, &f.text, i_sequence, first_row, copies, &suffix));
     const int64_t len = f.text.begin[i_sequence + 1] - first_row;
     cr_assert_eq(suffix.layout.n_rows, copies * len);
     cr_assert_eq(suffix.n_sequences, copies);
     float *h = tiny_forward_zeros(&f, copies * len * width);
     for (int64_t c = 0; c < copies; c++) {
-        OK(exec_copy(x, h + c * len * width, f.trace.hidden[0] + first_row * width,
-                     (size_t)(len * width) * sizeof(float)));
+        ASSERT_OK(exec_copy(x, h + c * len * width, f.trace.hidden[0] + first_row * width,
+                            (size_t)(len * width) * sizeof(float)));
     }
     const stack_call call = {.x = x, .s = &m->text, .rows = &suffix.layout, .prefix = prefix};
-    OK(stack_fwd(&call, 0, m->text.n_layers, h, h, NULL));
+    ASSERT_OK(stack_fwd(&call, 0, m->text.n_layers, h, h, NULL));
     float *expected = tiny_forward_fetch(&f, f.last + first_row * width, len * width);
     for (int64_t c = 0; c < copies; c++) {
         tiny_forward_check(&f, "suffix rows", h + c * len * width, expected, len * width, 1e-6);
@@ -122,7 +121,7 @@ Test(sequence, a_suffix_outside_its_sequence_is_refused) {
     text_pack p;
     text_pack suffix;
     tiny_model_open(&m, "ref", "model", ARENA_BYTES);
-    OK(text_pack_create(&m.x, &m.m, 1, &s, &p));
+    ASSERT_OK(text_pack_create(&m.x, &m.m, 1, &s, &p));
     cr_assert_eq(text_pack_suffix(&m.x, &m.m, &p, 0, 3, 1, &suffix), MIP_E_ARG);
     cr_assert_eq(text_pack_suffix(&m.x, &m.m, &p, 1, 0, 1, &suffix), MIP_E_ARG);
     cr_assert_eq(text_pack_suffix(&m.x, &m.m, &p, 0, 0, 0, &suffix), MIP_E_ARG);
@@ -146,8 +145,8 @@ Test(sequence, features_go_to_image_rows_and_their_gradient_comes_back) {
         marked[i] = (float)i;
     }
     const float *features = tiny_forward_put(&f, marked, n * width);
-    OK(embed_rows(&f.t.x, &f.t.m, &f.text, &f.vision, features, h));
-    OK(embed_rows_vjp(&f.t.x, &f.t.m, &f.text, &f.vision, h, back));
+    ASSERT_OK(embed_rows(&f.t.x, &f.t.m, &f.text, &f.vision, features, h));
+    ASSERT_OK(embed_rows_vjp(&f.t.x, &f.t.m, &f.text, &f.vision, h, back));
     cr_assert_arr_eq(back, marked,
                      (size_t)(n * width) * sizeof *marked); // host memory on this backend
     cr_assert_eq(h[f.text.image_rows[1] * width], (float)(f.vision.feature_of[1] * width));
@@ -156,7 +155,7 @@ Test(sequence, features_go_to_image_rows_and_their_gradient_comes_back) {
 
     const sequence none = {.ids = s.ids, .n = 1};
     vision_pack empty;
-    OK(vision_pack_create(&f.t.x, &f.t.m, 1, &none, &empty));
+    ASSERT_OK(vision_pack_create(&f.t.x, &f.t.m, 1, &none, &empty));
     cr_assert_eq(embed_rows(&f.t.x, &f.t.m, &f.text, &empty, features, h), MIP_E_SHAPE);
     vision_pack_destroy(&empty);
     free(marked);
@@ -214,15 +213,15 @@ static void forward_and_back(tiny_model *t, const sequence *s) {
     float *h = NULL;
     float *d_features = NULL;
     float *d_tower = NULL;
-    OK(text_pack_create(x, &t->m, 1, s, &text));
-    OK(vision_pack_create(x, &t->m, 1, s, &vision));
-    OK(vision_fwd(x, &t->m, &vision, NULL, true, &trace));
-    OK(EXEC_NEW(x, s->n * t->m.text.width, &h));
-    OK(EXEC_NEW(x, vision.n_features * t->m.text.width, &d_features));
-    OK(EXEC_NEW(x, vision.n_patches * t->m.vision.width, &d_tower));
-    OK(embed_rows(x, &t->m, &text, &vision, trace.features, h));
-    OK(embed_rows_vjp(x, &t->m, &text, &vision, h, d_features));
-    OK(vision_vjp(x, &t->m, &vision, NULL, &trace, d_features, d_tower, NULL, NULL, NULL));
+    ASSERT_OK(text_pack_create(x, &t->m, 1, s, &text));
+    ASSERT_OK(vision_pack_create(x, &t->m, 1, s, &vision));
+    ASSERT_OK(vision_fwd(x, &t->m, &vision, NULL, true, &trace));
+    ASSERT_OK(EXEC_NEW(x, s->n * t->m.text.width, &h));
+    ASSERT_OK(EXEC_NEW(x, vision.n_features * t->m.text.width, &d_features));
+    ASSERT_OK(EXEC_NEW(x, vision.n_patches * t->m.vision.width, &d_tower));
+    ASSERT_OK(embed_rows(x, &t->m, &text, &vision, trace.features, h));
+    ASSERT_OK(embed_rows_vjp(x, &t->m, &text, &vision, h, d_features));
+    ASSERT_OK(vision_vjp(x, &t->m, &vision, NULL, &trace, d_features, d_tower, NULL, NULL, NULL));
     vision_trace_free(&trace);
     vision_pack_destroy(&vision);
     text_pack_destroy(&text);

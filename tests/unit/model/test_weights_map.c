@@ -5,8 +5,7 @@
 #include <criterion/criterion.h>
 
 #include "model/weights_map.h"
-
-#define OK(expr) cr_assert_eq((expr), MIP_OK, "%s", mip_error_last()->what)
+#include "support/check_status.h"
 
 Test(weights_map, names_of_every_layout_have_one_canonical_form) {
     static const char *const names[][2] = {
@@ -24,7 +23,7 @@ Test(weights_map, names_of_every_layout_have_one_canonical_form) {
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char canonical[WEIGHTS_NAME_BYTES];
-        OK(weights_map_canonical(names[i][0], canonical));
+        ASSERT_OK(weights_map_canonical(names[i][0], canonical));
         cr_assert_str_eq(canonical, names[i][1]);
     }
 }
@@ -49,12 +48,12 @@ typedef struct two_weights {
 } two_weights;
 
 static void list_two(two_weights *w) {
-    OK(weights_map_create(&w->map));
-    OK(weights_map_vector(w->map, &w->norm, 6));
-    OK(weights_map_tensor(w->map, 6, "language_model.norm.weight"));
-    OK(weights_map_matrix(w->map, &w->fused, 5, 6));
-    OK(weights_map_tensor(w->map, 3, "language_model.layers.%d.q", 0));
-    OK(weights_map_tensor(w->map, 2, "language_model.layers.%d.k", 0));
+    ASSERT_OK(weights_map_create(&w->map));
+    ASSERT_OK(weights_map_vector(w->map, &w->norm, 6));
+    ASSERT_OK(weights_map_tensor(w->map, 6, "language_model.norm.weight"));
+    ASSERT_OK(weights_map_matrix(w->map, &w->fused, 5, 6));
+    ASSERT_OK(weights_map_tensor(w->map, 3, "language_model.layers.%d.q", 0));
+    ASSERT_OK(weights_map_tensor(w->map, 2, "language_model.layers.%d.k", 0));
 }
 
 static mip_status match(two_weights *w, const char *name, int rank, int64_t rows, int64_t cols) {
@@ -67,10 +66,10 @@ Test(weights_map, tensors_fill_a_fused_matrix_row_after_row) {
     two_weights w = {0};
     float block[1024];
     list_two(&w);
-    OK(match(&w, "model.layers.0.k", 2, 2, 6));
-    OK(match(&w, "model.norm.weight", 1, 6, 0));
-    OK(match(&w, "model.layers.0.q", 2, 3, 6));
-    OK(weights_map_check(w.map));
+    ASSERT_OK(match(&w, "model.layers.0.k", 2, 2, 6));
+    ASSERT_OK(match(&w, "model.norm.weight", 1, 6, 0));
+    ASSERT_OK(match(&w, "model.layers.0.q", 2, 3, 6));
+    ASSERT_OK(weights_map_check(w.map));
     weights_map_layout(w.map);
     cr_assert_eq(w.map->n_bytes, 512); // 6 and 30 floats, each on its own 256 bytes
     weights_map_point(w.map, block);
@@ -92,7 +91,7 @@ Test(weights_map, unknown_missing_double_and_misshapen_tensors_are_named) {
     cr_assert_not_null(
         strstr(mip_error_last()->what, "model.layers.0.k is [2, 7], config.json says [2, 6]"));
     cr_assert_eq(match(&w, "model.norm.weight", 2, 6, 1), MIP_E_SHAPE);
-    OK(match(&w, "model.layers.0.k", 2, 2, 6));
+    ASSERT_OK(match(&w, "model.layers.0.k", 2, 2, 6));
     cr_assert_eq(match(&w, "language_model.model.layers.0.k", 2, 2, 6), MIP_E_FORMAT);
     cr_assert_not_null(strstr(mip_error_last()->what, "the same weight"));
     cr_assert_eq(weights_map_check(w.map), MIP_E_FORMAT);

@@ -84,3 +84,107 @@ Test(exec, negative_or_overflowing_sizes_are_refused) {
     cr_expect_eq(exec_alloc(&x, INT64_MAX, 1024, &p), MIP_E_SHAPE);
     exec_deinit(&x);
 }
+
+/* Work that takes two buffers, gives one back, and notes how it was called. */
+typedef struct probe {
+    int n_dry, n_real;
+    int64_t elems;
+    float first; // of what was copied, in the real run
+} probe;
+
+static mip_status probe_work(exec *x, void *user) {
+    probe *p = user;
+    const float value = 7.0F;
+    float *a = NULL;
+    float *b = NULL;
+    *(x->dry ? &p->n_dry : &p->n_real) += 1;
+    const size_t mark = exec_mark(x);
+    mip_status status = EXEC_NEW(x, p->elems, &a);
+    status = status == MIP_OK ? EXEC_NEW(x, p->elems, &b) : status;
+    if (status == MIP_OK && p->elems > 0) {
+        status = exec_upload(x, a, &value, sizeof value);
+        status = status == MIP_OK ? exec_copy(x, b, a, sizeof value) : status;
+        status = status == MIP_OK ? exec_download(x, &p->first, b, sizeof value) : status;
+    }
+    exec_release(x, mark);
+    return status;
+}
+
+Test(exec, planned_work_runs_dry_then_for_real_in_the_memory_it_measured) {
+    exec x;
+    probe p = {.elems = 1000};
+    cr_assert_eq(exec_init(&x, cpu_backend_get(), 0, false), MIP_OK);
+    cr_assert_eq(exec_run_planned(&x, probe_work, &p), MIP_OK, "%s", mip_error_last()->what);
+    cr_expect_eq(p.n_dry, 1);
+    cr_expect_eq(p.n_real, 1);
+    cr_expect_eq(p.first, 7.0F);
+    cr_expect_eq(x.arena.capacity_bytes, 2 * 4096); // 4,000 bytes in lines of 256
+    cr_expect_eq(x.arena.peak_bytes, x.arena.capacity_bytes);
+
+    p.elems = 10; // smaller work keeps the block
+    cr_assert_eq(exec_run_planned(&x, probe_work, &p), MIP_OK);
+    cr_expect_eq(x.arena.capacity_bytes, 2 * 4096);
+    exec_deinit(&x);
+}
+
+Test(exec, planned_work_keeps_what_the_arena_holds_if_the_block_is_large_enough) {
+    exec x;
+    probe p = {.elems = 64};
+    const float value = 3.0F;
+    float back = 0;
+    float *mine = NULL;
+    cr_assert_eq(exec_init(&x, ref_backend_get(), 0, false), MIP_OK);
+    cr_assert_eq(exec_reserve(&x, 3 * 256), MIP_OK);
+    cr_assert_eq(EXEC_NEW(&x, 1, &mine), MIP_OK);
+    cr_assert_eq(exec_upload(&x, mine, &value, sizeof value), MIP_OK);
+    cr_assert_eq(exec_run_planned(&x, probe_work, &p), MIP_OK, "%s", mip_error_last()->what);
+    cr_assert_eq(exec_download(&x, &back, mine, sizeof back), MIP_OK);
+    cr_expect_eq(back, 3.0F);
+
+    p.elems = 65; // one line more per buffer: does not fit beside it
+    cr_expect_eq(exec_run_planned(&x, probe_work, &p), MIP_E_INTERNAL);
+    cr_expect_eq(p.n_real, 1);
+    exec_deinit(&x);
+}
+
+Test(exec, work_larger_than_the_memory_is_refused_before_it_runs) {
+    exec x;
+    probe p = {.elems = INT64_C(1) << 46};
+    cr_assert_eq(exec_init(&x, cpu_backend_get(), 0, false), MIP_OK);
+    cr_expect_eq(exec_run_planned(&x, probe_work, &p), MIP_E_NOFIT);
+    cr_expect_eq(p.n_real, 0);
+    cr_expect_neq(strstr(mip_error_last()->what, "562949953421312 bytes"), NULL, "%s",
+                  mip_error_last()->what);
+    exec_deinit(&x);
+}
+
+Test(exec, on_a_dry_one_work_is_counted_and_never_real) {
+    exec x;
+    exec_need need;
+    probe p = {.elems = INT64_C(1) << 40};
+    cr_assert_eq(exec_init(&x, cpu_backend_get(), 0, true), MIP_OK);
+    cr_assert_eq(exec_plan(&x, probe_work, &p, &need), MIP_OK);
+    cr_expect_eq(need.arena_bytes, (size_t)8 << 40);
+    cr_assert_eq(exec_run_planned(&x, probe_work, &p), MIP_OK);
+    cr_expect_eq(x.arena.peak_bytes, need.arena_bytes);
+    cr_expect_eq(p.n_real, 0);
+    exec_deinit(&x);
+}
+
+Test(exec, needs_add_up_but_for_the_arena) {
+    exec_need total = {.arena_bytes = 512, .counts = {.flops = 4, .calls[MIP_OP_GEMM] = 1}};
+    const exec_need one = {.arena_bytes = 256, .counts = {.flops = 3, .calls[MIP_OP_GEMM] = 2}};
+    exec_need_add(&total, &one);
+    cr_expect_eq(total.arena_bytes, 512);
+    cr_expect_eq(total.counts.flops, 7.0);
+    cr_expect_eq(total.counts.calls[MIP_OP_GEMM], 3);
+}
+
+Test(exec, an_error_of_the_dry_run_is_the_result) {
+    exec x;
+    probe p = {.elems = -1};
+    cr_assert_eq(exec_init(&x, cpu_backend_get(), 0, false), MIP_OK);
+    cr_expect_eq(exec_run_planned(&x, probe_work, &p), MIP_E_SHAPE);
+    cr_expect_eq(p.n_real, 0);
+    exec_deinit(&x);
+}

@@ -6,9 +6,8 @@
 #include <string.h>
 
 #include "report/top_neurons.h"
+#include "support/check_status.h"
 #include "support/tmp_dir.h"
-
-#define ASSERT_OK(call) cr_assert_eq((call), MIP_OK, "%s", mip_error_last()->what)
 
 enum { N = 3, L = 2, F = 4, K = 2 };
 

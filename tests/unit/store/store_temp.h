@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/store/store_temp.h - a temporary folder per test, a small attribution run, checks of messages and
- * bytes. */
+/* tests/unit/store/store_temp.h - a small attribution run in a folder of its own, and a check of bytes. */
 #ifndef MIP_TESTS_STORE_TEMP_H
 #define MIP_TESTS_STORE_TEMP_H
 
@@ -16,44 +15,8 @@
 #include "base/arena.h"
 #include "base/fs.h"
 #include "store/attribution_sample.h"
-
-typedef struct temp_dir {
-    char path[64];
-    arena names; // answers of temp_path
-} temp_dir;
-
-static inline void temp_make(temp_dir *t) {
-    arena_init(&t->names);
-    snprintf(t->path, sizeof t->path, "/tmp/mip_store_XXXXXX");
-    cr_assert_not_null(mkdtemp(t->path));
-}
-
-static inline void temp_remove(temp_dir *t) {
-    cr_assert_eq(fs_remove_tree(t->path), MIP_OK);
-    arena_deinit(&t->names);
-}
-
-static inline const char *temp_path(temp_dir *t, const char *name) {
-    char *path = NULL;
-    cr_assert_eq(fs_join(&t->names, t->path, name, &path), MIP_OK);
-    return path;
-}
-
-#define ASSERT_FAILS(call, wanted_code, words)                                                     \
-    do {                                                                                           \
-        const mip_status got_ = (call);                                                            \
-        cr_assert_eq(got_, (wanted_code), "%s gave %s: %s", #call, mip_status_name(got_),          \
-                     got_ ? mip_error_last()->what : "");                                          \
-        cr_assert_not_null(strstr(mip_error_last()->what, (words)), "wanted \"%s\" in \"%s\"",     \
-                           (words), mip_error_last()->what);                                       \
-    } while (0)
-
-#define ASSERT_OK(call)                                                                            \
-    do {                                                                                           \
-        const mip_status got_ = (call);                                                            \
-        cr_assert_eq(got_, MIP_OK, "%s: %s: %s", #call, mip_status_name(got_),                     \
-                     mip_error_last()->what);                                                      \
-    } while (0)
+#include "support/check_status.h"
+#include "support/temp_dir.h"
 
 static inline void assert_same_bytes(const char *a, const char *b) {
     arena memory;
@@ -74,8 +37,8 @@ enum { RUN_SAMPLES = 4, RUN_TOP_K = 2 };
 static const char *const run_ids[RUN_SAMPLES] = {"001/image/0", "001/text/0", "002/image/\xc3\xa9",
                                                  ""};
 static const int64_t run_tokens[RUN_SAMPLES] = {21, 17, 30, 1};
-static const attribution_attribute run_attributes[2] = {{"mode", "paper"},
-                                                        {"config", "name: \"x\"\nseed: 1\n"}};
+static const named_text run_attributes[2] = {{"mode", "paper"},
+                                             {"config", "name: \"x\"\nseed: 1\n"}};
 
 /* 4 samples, text 3 x 10, vision 2 x 6, top 2. */
 static inline attribution_spec run_spec(int64_t keep) {

@@ -13,8 +13,8 @@ static const uint8_t new_b[2] = {12, 13};
 static const edit_tensor tensors[2] = {
     {"model.layers.0.mlp.up_proj.weight", MIP_DTYPE_BF16, 2, 4, rows_a, old_a, new_a},
     {"visual.blocks.1.mlp.up_proj.bias", MIP_DTYPE_F16, 1, 2, rows_b, old_b, new_b}};
-static const edit_text files[1] = {{"model.safetensors", "0123abcd"}};
-static const edit_text attributes[1] = {{"method", "mip"}};
+static const named_text files[1] = {{"model.safetensors", "0123abcd"}};
+static const named_text attributes[1] = {{"method", "mip"}};
 static const edit_record record = {2, tensors, 1, files, 1, attributes};
 
 Test(h5_edit, the_record_is_read_back) {

@@ -8,7 +8,7 @@
 
 #include "base/rng.h"
 
-static void make_sample(edit_fixture *f, int i, bool image, train_sample *out) {
+static void make_sample(edit_fixture *f, int i, bool image, labelled_sample *out) {
     const model *m = &f->t.m;
     int32_t *tokens = f->tokens[i];
     int64_t n = 0;
@@ -31,11 +31,11 @@ static void make_sample(edit_fixture *f, int i, bool image, train_sample *out) {
         tokens[n++] = (int32_t)rng_below(&r, 380);
     }
     snprintf(f->ids[i], sizeof f->ids[i], "sample-%d", i);
-    *out = (train_sample){.id = f->ids[i],
-                          .seq = {.ids = tokens,
-                                  .n = n,
-                                  .images = image ? &f->image[i] : NULL,
-                                  .n_images = image ? 1 : 0}};
+    *out = (labelled_sample){.id = f->ids[i],
+                             .seq = {.ids = tokens,
+                                     .n = n,
+                                     .images = image ? &f->image[i] : NULL,
+                                     .n_images = image ? 1 : 0}};
 }
 
 static void choose_neurons(edit_fixture *f, edit_modality modality, int n_layers, int64_t n) {
@@ -44,7 +44,7 @@ static void choose_neurons(edit_fixture *f, edit_modality modality, int n_layers
         for (int64_t i = 0; i < n; i++) {
             neurons[i] = (int32_t)(3 + 7 * i + l);
         }
-        OK(edit_set_assign(&f->set, modality, l, n, neurons));
+        ASSERT_OK(edit_set_assign(&f->set, modality, l, n, neurons));
     }
 }
 
@@ -63,7 +63,7 @@ void fixture_open(edit_fixture *f, const char *backend, const char *folder, bool
                            .retain = f->retain,
                            .n_forget = FIXTURE_FORGET,
                            .n_retain = FIXTURE_RETAIN};
-    OK(edit_set_create(&f->t.m, &f->set));
+    ASSERT_OK(edit_set_create(&f->t.m, &f->set));
     choose_neurons(f, EDIT_TEXT, f->t.m.text.n_layers, 6);
     choose_neurons(f, EDIT_VISION, vision ? f->t.m.vision.n_layers : 0, 4);
     f->config = (config_edit){.method = CONFIG_METHOD_MIP,
@@ -96,7 +96,7 @@ float *fixture_weights(const model *m) {
     cr_assert_not_null(copy);
     for (int i = 0; model_tensor_at(m, i, &t); i++) {
         float *to = copy + (t.data - (const float *)m->weights);
-        OK(exec_download(m->x, to, t.data, (size_t)(t.rows * t.cols) * sizeof *to));
+        ASSERT_OK(exec_download(m->x, to, t.data, (size_t)(t.rows * t.cols) * sizeof *to));
     }
     return copy;
 }
@@ -104,6 +104,6 @@ float *fixture_weights(const model *m) {
 rmisu_result fixture_edit(edit_fixture *f) {
     const rmisu_options options = {.config = &f->config, .seed = 7};
     rmisu_result result;
-    OK(rmisu_run(&f->t.x, &f->t.m, &f->set, &f->data, &options, &result));
+    ASSERT_OK(rmisu_run(&f->t.x, &f->t.m, &f->set, &f->data, &options, &result));
     return result;
 }

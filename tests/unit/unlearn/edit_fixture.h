@@ -5,11 +5,10 @@
 
 #include <criterion/criterion.h>
 
+#include "support/check_status.h"
 #include "support/tiny_model.h"
 #include "unlearn/edit_changes.h"
 #include "unlearn/rmisu.h"
-
-#define OK(expr) cr_assert_eq((expr), MIP_OK, "%s", mip_error_last()->what)
 
 enum { FIXTURE_FORGET = 3, FIXTURE_RETAIN = 5, FIXTURE_MAX_TOKENS = 16, FIXTURE_PATCHES = 16 };
 
@@ -17,7 +16,7 @@ typedef struct edit_fixture {
     tiny_model t;
     edit_set set;
     config_edit config;
-    train_sample forget[FIXTURE_FORGET], retain[FIXTURE_RETAIN];
+    labelled_sample forget[FIXTURE_FORGET], retain[FIXTURE_RETAIN];
     rmisu_data data;
     char ids[FIXTURE_FORGET + FIXTURE_RETAIN][24];
     int32_t tokens[FIXTURE_FORGET + FIXTURE_RETAIN][FIXTURE_MAX_TOKENS];

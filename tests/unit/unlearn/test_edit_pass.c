@@ -31,9 +31,9 @@ static void visit_stack(exec *x, probe *p, edit_modality modality, const stack *
         const block_call call = {.x = x, .desc = &s->blocks[l], .layer = l, .rows = rows};
         float *dev = NULL;
         float *host = malloc((size_t)(rows->n_rows * s->ffn) * sizeof *host);
-        OK(EXEC_NEW(x, rows->n_rows * s->ffn, &dev));
-        OK(block_activation(&call, &trace->blocks[l], dev));
-        OK(exec_download(x, host, dev, (size_t)(rows->n_rows * s->ffn) * sizeof *host));
+        ASSERT_OK(EXEC_NEW(x, rows->n_rows * s->ffn, &dev));
+        ASSERT_OK(block_activation(&call, &trace->blocks[l], dev));
+        ASSERT_OK(exec_download(x, host, dev, (size_t)(rows->n_rows * s->ffn) * sizeof *host));
         if (!x->dry) {
             p->visit(p, modality, l, rows->n_rows, s->ffn, host);
         }
@@ -58,24 +58,24 @@ static void backward(exec *x, probe *p, edit_pass *pass) {
     for (int64_t i = 0; i < n; i++) {
         weight[i] = 1.0F;
     }
-    OK(EXEC_NEW(x, n * width, &target_dev));
-    OK(EXEC_NEW(x, n * width, &dh));
-    OK(EXEC_NEW(x, n, &loss_dev));
-    OK(exec_upload(x, target_dev, target, (size_t)(n * width) * sizeof *target));
-    OK(mse_run(x, (mip_mse_args){.rows = n,
-                                 .width = width,
-                                 .h = pass->h,
-                                 .t = target_dev,
-                                 .weight = weight,
-                                 .loss = loss_dev,
-                                 .dh = dh}));
-    OK(exec_download(x, loss, loss_dev, (size_t)n * sizeof *loss));
+    ASSERT_OK(EXEC_NEW(x, n * width, &target_dev));
+    ASSERT_OK(EXEC_NEW(x, n * width, &dh));
+    ASSERT_OK(EXEC_NEW(x, n, &loss_dev));
+    ASSERT_OK(exec_upload(x, target_dev, target, (size_t)(n * width) * sizeof *target));
+    ASSERT_OK(mse_run(x, (mip_mse_args){.rows = n,
+                                        .width = width,
+                                        .h = pass->h,
+                                        .t = target_dev,
+                                        .weight = weight,
+                                        .loss = loss_dev,
+                                        .dh = dh}));
+    ASSERT_OK(exec_download(x, loss, loss_dev, (size_t)n * sizeof *loss));
     p->loss = 0.0;
     for (int64_t i = 0; i < n; i++) {
         p->loss += loss[i];
     }
     if (p->gradients) {
-        OK(edit_pass_vjp(pass, &p->params, dh));
+        ASSERT_OK(edit_pass_vjp(pass, &p->params, dh));
     }
     free(target);
     free(weight);
@@ -86,7 +86,7 @@ static mip_status job(exec *x, void *user) {
     probe *p = user;
     const size_t mark = exec_mark(x);
     edit_pass pass;
-    OK(edit_pass_fwd(x, &p->f.t.m, LAYER, SAMPLES, p->seqs, NULL, &p->params, &pass));
+    ASSERT_OK(edit_pass_fwd(x, &p->f.t.m, LAYER, SAMPLES, p->seqs, NULL, &p->params, &pass));
     if (p->visit != NULL) {
         visit_stack(x, p, EDIT_TEXT, &p->f.t.m.text, &pass.text.layout, &pass.kept);
         visit_stack(x, p, EDIT_VISION, &p->f.t.m.vision, &pass.vision.layout,
@@ -104,12 +104,12 @@ static void probe_open(probe *p, bool prune) {
     for (int i = 0; i < SAMPLES; i++) {
         p->seqs[i] = p->f.retain[i].seq;
     }
-    OK(edit_rows_create(&p->f.t.m, &p->f.set, LAYER, &p->rows));
+    ASSERT_OK(edit_rows_create(&p->f.t.m, &p->f.set, LAYER, &p->rows));
     if (prune) {
-        OK(edit_rows_prune(&p->f.t.x, &p->rows));
+        ASSERT_OK(edit_rows_prune(&p->f.t.x, &p->rows));
     }
-    OK(edit_params_create(&p->f.t.x, &p->f.t.m, &p->rows, &p->params));
-    OK(edit_params_zero_grads(&p->params));
+    ASSERT_OK(edit_params_create(&p->f.t.x, &p->f.t.m, &p->rows, &p->params));
+    ASSERT_OK(edit_params_zero_grads(&p->params));
 }
 
 static void probe_close(probe *p) {
@@ -146,7 +146,7 @@ Test(edit_pass,
     probe_open(&p, true);
     p.visit = zero_exactly_where_listed;
     p.gradients = true;
-    OK(edit_pass_planned(&p.f.t.x, job, &p));
+    ASSERT_OK(exec_run_planned(&p.f.t.x, job, &p));
     for (int i = 0; i < p.params.n; i++) {
         const edit_param *of = &p.params.of[i];
         const edit_layer *l = of->layer;
@@ -184,9 +184,9 @@ static double loss_at(probe *p, int i, const float *start, const float *d, doubl
     for (int64_t k = 0; k < p->params.blocks[i].n; k++) {
         to[k] = start[k] + (float)(by * (double)d[k]);
     }
-    OK(edit_params_scatter(&p->params));
+    ASSERT_OK(edit_params_scatter(&p->params));
     p->gradients = false;
-    OK(edit_pass_planned(&p->f.t.x, job, p));
+    ASSERT_OK(exec_run_planned(&p->f.t.x, job, p));
     return p->loss;
 }
 
@@ -217,7 +217,7 @@ Test(edit_pass, gradients_equal_finite_differences_in_both_stacks) {
     probe p;
     probe_open(&p, false);
     p.gradients = true;
-    OK(edit_pass_planned(&p.f.t.x, job, &p));
+    ASSERT_OK(exec_run_planned(&p.f.t.x, job, &p));
     for (int i = 0; i < p.params.n; i++) {
         const int64_t n = p.params.blocks[i].n;
         float *g = malloc((size_t)n * sizeof *g);
@@ -250,16 +250,16 @@ Test(edit_pass, cached_features_give_the_same_bits_as_the_tower) {
     fixture_open(&f, "ref", "model", false);
     exec *x = &f.t.x;
     edit_params none = {.x = x, .first_text_layer = f.t.m.text.n_layers};
-    OK(device_arena_reserve(&x->arena, 8 << 20));
+    ASSERT_OK(device_arena_reserve(&x->arena, 8 << 20));
     sequence seqs[2] = {f.retain[0].seq, f.retain[1].seq}; // one with an image, one without
     float *features[2] = {NULL, NULL};
     edit_pass live, cached;
-    OK(edit_pass_features(x, &f.t.m, &seqs[0], &features[0]));
-    OK(edit_pass_features(x, &f.t.m, &seqs[1], &features[1]));
+    ASSERT_OK(edit_pass_features(x, &f.t.m, &seqs[0], &features[0]));
+    ASSERT_OK(edit_pass_features(x, &f.t.m, &seqs[1], &features[1]));
     cr_assert_not_null(features[0]);
     cr_assert_null(features[1]);
-    OK(edit_pass_fwd(x, &f.t.m, LAYER, 2, seqs, NULL, &none, &live));
-    OK(edit_pass_fwd(x, &f.t.m, LAYER, 2, seqs, features, &none, &cached));
+    ASSERT_OK(edit_pass_fwd(x, &f.t.m, LAYER, 2, seqs, NULL, &none, &live));
+    ASSERT_OK(edit_pass_fwd(x, &f.t.m, LAYER, 2, seqs, features, &none, &cached));
     cr_assert(live.tower && !cached.tower);
     cr_assert_eq(memcmp(live.h, cached.h,
                         (size_t)(live.text.layout.n_rows * f.t.m.text.width) * sizeof(float)),

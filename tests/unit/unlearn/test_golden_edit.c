@@ -17,8 +17,7 @@
 #include "support/tiny_model.h"
 #include "tensor/compare.h"
 #include "unlearn/rmisu.h"
-
-#define OK(expr) cr_assert_eq((expr), MIP_OK, "%s", mip_error_last()->what)
+#include "support/check_status.h"
 
 enum { MAX_STEPS = 8 };
 
@@ -29,7 +28,7 @@ typedef struct golden_edit {
     edit_set set;
     config_edit config;
     image_patches image;
-    train_sample forget, retain;
+    labelled_sample forget, retain;
     rmisu_loss losses[MAX_STEPS]; // found
 } golden_edit;
 
@@ -37,8 +36,8 @@ static const void *read_tensor(golden_edit *g, const char *name, mip_dtype dtype
     const safetensors_entry *e = safetensors_find(g->file, name);
     void *data = NULL;
     cr_assert_not_null(e, "%s", name);
-    OK(arena_alloc(&g->memory, (size_t)e->n_bytes, &data));
-    OK(safetensors_read(e, dtype, false, data));
+    ASSERT_OK(arena_alloc(&g->memory, (size_t)e->n_bytes, &data));
+    ASSERT_OK(safetensors_read(e, dtype, false, data));
     *n = e->n_elems;
     return data;
 }
@@ -48,21 +47,21 @@ static void read_config(golden_edit *g) {
     config_edit *c = &g->config;
     const json_value *grid = NULL;
     int64_t sides[3];
-    OK(json_doc_read("tests/golden/edit.json", 1 << 16, &doc));
+    ASSERT_OK(json_doc_read("tests/golden/edit.json", 1 << 16, &doc));
     *c = (config_edit){
         .batch = 1, .schedule = CONFIG_SCHEDULE_LINEAR, .prune = CONFIG_PRUNE_ZERO_ROW};
-    OK(json_i64(&doc, doc.root, "layer", 0, 99, &c->layer));
-    OK(json_i64(&doc, doc.root, "steps", 1, MAX_STEPS, &c->steps));
-    OK(json_f64(&doc, doc.root, "gamma", 0, 99, &c->gamma));
-    OK(json_f64(&doc, doc.root, "strength", 0, 99, &c->strength));
-    OK(json_f64(&doc, doc.root, "lr", 0, 1, &c->lr));
-    OK(json_f64(&doc, doc.root, "beta1", 0, 1, &c->beta1));
-    OK(json_f64(&doc, doc.root, "beta2", 0, 1, &c->beta2));
-    OK(json_f64(&doc, doc.root, "eps", 0, 1, &c->eps));
-    OK(json_f64(&doc, doc.root, "weight_decay", 0, 1, &c->weight_decay));
-    OK(json_array(&doc, doc.root, "grid", 3, 3, &grid));
+    ASSERT_OK(json_i64(&doc, doc.root, "layer", 0, 99, &c->layer));
+    ASSERT_OK(json_i64(&doc, doc.root, "steps", 1, MAX_STEPS, &c->steps));
+    ASSERT_OK(json_f64(&doc, doc.root, "gamma", 0, 99, &c->gamma));
+    ASSERT_OK(json_f64(&doc, doc.root, "strength", 0, 99, &c->strength));
+    ASSERT_OK(json_f64(&doc, doc.root, "lr", 0, 1, &c->lr));
+    ASSERT_OK(json_f64(&doc, doc.root, "beta1", 0, 1, &c->beta1));
+    ASSERT_OK(json_f64(&doc, doc.root, "beta2", 0, 1, &c->beta2));
+    ASSERT_OK(json_f64(&doc, doc.root, "eps", 0, 1, &c->eps));
+    ASSERT_OK(json_f64(&doc, doc.root, "weight_decay", 0, 1, &c->weight_decay));
+    ASSERT_OK(json_array(&doc, doc.root, "grid", 3, 3, &grid));
     for (int64_t i = 0; i < 3; i++) {
-        OK(json_value_i64(&doc, json_at(grid, i), 1, 99, &sides[i]));
+        ASSERT_OK(json_value_i64(&doc, json_at(grid, i), 1, 99, &sides[i]));
     }
     g->image = (image_patches){.grid_t = sides[0], .grid_h = sides[1], .grid_w = sides[2]};
     json_doc_deinit(&doc);
@@ -73,7 +72,8 @@ static void read_neurons(golden_edit *g, edit_modality modality, const char *nam
     const int32_t *neurons = read_tensor(g, name, MIP_DTYPE_I32, &n);
     const int n_layers = g->set.stacks[modality].n_layers;
     for (int l = 0; l < n_layers; l++) {
-        OK(edit_set_assign(&g->set, modality, l, n / n_layers, neurons + l * (n / n_layers)));
+        ASSERT_OK(
+            edit_set_assign(&g->set, modality, l, n / n_layers, neurons + l * (n / n_layers)));
     }
 }
 
@@ -90,21 +90,21 @@ static void open_and_edit(golden_edit *g, const char *backend) {
     rmisu_result result;
     memset(g, 0, sizeof *g);
     arena_init(&g->memory);
-    OK(safetensors_open("tests/golden/edit.safetensors", &g->file));
+    ASSERT_OK(safetensors_open("tests/golden/edit.safetensors", &g->file));
     tiny_model_open(&g->t, backend, "model", 1);
     read_config(g);
-    OK(edit_set_create(&g->t.m, &g->set));
+    ASSERT_OK(edit_set_create(&g->t.m, &g->set));
     read_neurons(g, EDIT_TEXT, "text.neurons");
     read_neurons(g, EDIT_VISION, "vision.neurons");
     g->image.pixels = read_tensor(g, "forget.pixels", MIP_DTYPE_F32, &n);
-    g->forget = (train_sample){.id = "forget", .seq = {.images = &g->image, .n_images = 1}};
+    g->forget = (labelled_sample){.id = "forget", .seq = {.images = &g->image, .n_images = 1}};
     g->forget.seq.ids = read_tensor(g, "forget.ids", MIP_DTYPE_I32, &g->forget.seq.n);
-    g->retain = (train_sample){.id = "retain"};
+    g->retain = (labelled_sample){.id = "retain"};
     g->retain.seq.ids = read_tensor(g, "retain.ids", MIP_DTYPE_I32, &g->retain.seq.n);
     const rmisu_data data = {
         .forget = &g->forget, .n_forget = 1, .retain = &g->retain, .n_retain = 1};
     const rmisu_options options = {.config = &g->config, .after_step = keep_loss, .user = g};
-    OK(rmisu_run(&g->t.x, &g->t.m, &g->set, &data, &options, &result));
+    ASSERT_OK(rmisu_run(&g->t.x, &g->t.m, &g->set, &data, &options, &result));
 }
 
 static void close_golden(golden_edit *g) {
@@ -121,11 +121,11 @@ static float *listed_rows(golden_edit *g, const char *parameter, int64_t *n) {
     const neuron_list *list = &g->set.stacks[modality].layers[layer];
     model_tensor t;
     float *rows = NULL;
-    OK(model_tensor_find(&g->t.m, parameter + strlen("model."), &t)); // the canonical name
-    OK(ARENA_NEW(&g->memory, list->n * t.cols, &rows));
+    ASSERT_OK(model_tensor_find(&g->t.m, parameter + strlen("model."), &t)); // the canonical name
+    ASSERT_OK(ARENA_NEW(&g->memory, list->n * t.cols, &rows));
     for (int64_t i = 0; i < list->n; i++) {
-        OK(exec_download(&g->t.x, rows + i * t.cols, t.data + list->neurons[i] * t.cols,
-                         (size_t)t.cols * sizeof *rows));
+        ASSERT_OK(exec_download(&g->t.x, rows + i * t.cols, t.data + list->neurons[i] * t.cols,
+                                (size_t)t.cols * sizeof *rows));
     }
     *n = list->n * t.cols;
     return rows;

@@ -28,9 +28,10 @@ static mip_status states(exec *x, void *user) {
     states_job *job = user;
     const size_t mark = exec_mark(x);
     edit_pass pass;
-    OK(edit_pass_fwd(x, &job->f->t.m, (int)job->f->config.layer, 1, job->seq, NULL, NULL, &pass));
-    OK(exec_download(x, job->out, pass.h,
-                     (size_t)(job->seq->n * job->f->t.m.text.width) * sizeof *job->out));
+    ASSERT_OK(
+        edit_pass_fwd(x, &job->f->t.m, (int)job->f->config.layer, 1, job->seq, NULL, NULL, &pass));
+    ASSERT_OK(exec_download(x, job->out, pass.h,
+                            (size_t)(job->seq->n * job->f->t.m.text.width) * sizeof *job->out));
     edit_pass_destroy(&pass);
     exec_release(x, mark);
     return MIP_OK;
@@ -43,14 +44,14 @@ static double forget_loss_by_formula(edit_fixture *f) {
     rmisu_draw draw;
     double sum = 0.0;
     int64_t n_tokens = 0;
-    OK(rmisu_draw_create(SEED, f->config.batch, f->data.n_forget, f->data.n_retain, &draw));
+    ASSERT_OK(rmisu_draw_create(SEED, f->config.batch, f->data.n_forget, f->data.n_retain, &draw));
     rmisu_draw_step(&draw, 0, forget, retain);
     for (int64_t i = 0; i < f->config.batch; i++) {
-        const train_sample *s = &f->forget[forget[i]];
+        const labelled_sample *s = &f->forget[forget[i]];
         float h[FIXTURE_MAX_TOKENS * 64], u[64];
         states_job job = {.f = f, .seq = &s->seq, .out = h};
         cr_assert_eq(width, 64);
-        OK(edit_pass_planned(&f->t.x, states, &job));
+        ASSERT_OK(exec_run_planned(&f->t.x, states, &job));
         direction_unit(f->config.directions, SEED, s->id, width, u);
         double norms = 0.0;
         for (int64_t t = 1; t < s->seq.n; t++) {
@@ -119,7 +120,7 @@ static void only_listed_rows_change(bool vision) {
     const int64_t n = (int64_t)(f.t.m.weights_bytes / sizeof(float));
     char *what = calloc((size_t)n, 1);
     float *before = fixture_weights(&f.t.m);
-    OK(edit_rows_create(&f.t.m, &f.set, f.config.layer, &rows));
+    ASSERT_OK(edit_rows_create(&f.t.m, &f.set, f.config.layer, &rows));
     for (int i = 0; i < rows.n; i++) {
         const edit_layer *l = &rows.layers[i];
         mark_rows(&f, l, l->ffn_in->w, l->ffn_in->in, what);
@@ -230,14 +231,14 @@ Test(rmisu, a_run_stopped_at_any_step_and_resumed_ends_with_the_same_bits) {
     rmisu_result expected, result;
     tmp_dir_create(dir);
     snprintf(path, sizeof path, "%s/edit.state", dir);
-    OK(run("ref", NULL, 0, NULL, &whole, &expected));
+    ASSERT_OK(run("ref", NULL, 0, NULL, &whole, &expected));
     for (int64_t stop_at = 0; stop_at <= 4; stop_at++) {
         float *resumed = NULL;
         stopper s = {.stop_at = stop_at};
         cr_assert_eq(run("ref", path, 0, &s, NULL, &result), MIP_E_CANCELLED);
         cr_assert_str_eq(mip_error_last()->what, "stopped by the test");
         stopper never = {.stop_at = -1};
-        OK(run("ref", path, 0, &never, &resumed, &result));
+        ASSERT_OK(run("ref", path, 0, &never, &resumed, &result));
         cr_assert_eq(result.resumed_at, stop_at);
         cr_assert_eq(never.calls, 5 - stop_at);
         cr_assert_eq(never.last_done, 4);
@@ -246,7 +247,7 @@ Test(rmisu, a_run_stopped_at_any_step_and_resumed_ends_with_the_same_bits) {
         cr_assert_eq(memcmp(&expected.first, &result.first, sizeof result.first), 0);
         cr_assert_eq(memcmp(&expected.last, &result.last, sizeof result.last), 0);
         free(resumed);
-        OK(fs_remove_file(path));
+        ASSERT_OK(fs_remove_file(path));
     }
     free(whole);
     tmp_dir_remove(dir);
@@ -257,7 +258,7 @@ Test(rmisu, a_state_of_another_edit_is_refused) {
     rmisu_result result;
     tmp_dir_create(dir);
     snprintf(path, sizeof path, "%s/edit.state", dir);
-    OK(run("ref", path, 2, NULL, NULL, &result));
+    ASSERT_OK(run("ref", path, 2, NULL, NULL, &result));
     edit_fixture f;
     fixture_open(&f, "ref", "model", true);
     const rmisu_options options = {.config = &f.config, .seed = SEED, .state_path = path};
@@ -273,11 +274,11 @@ Test(rmisu, the_bits_do_not_depend_on_the_number_of_threads) {
     rmisu_result result;
     const int before = omp_get_max_threads();
     omp_set_num_threads(1);
-    OK(run("cpu", NULL, 0, NULL, &one, &result));
+    ASSERT_OK(run("cpu", NULL, 0, NULL, &one, &result));
     for (int threads = 2; threads <= 4; threads += 2) {
         float *many = NULL;
         omp_set_num_threads(threads);
-        OK(run("cpu", NULL, 0, NULL, &many, &result));
+        ASSERT_OK(run("cpu", NULL, 0, NULL, &many, &result));
         cr_assert_eq(memcmp(one, many, weights_bytes()), 0, "%d threads", threads);
         free(many);
     }
@@ -326,7 +327,7 @@ static void cut_a_sample_to_its_first_token(edit_fixture *f) {
 
 static void empty_the_set(edit_fixture *f) {
     for (int l = 0; l < f->t.m.text.n_layers; l++) {
-        OK(edit_set_assign(&f->set, EDIT_TEXT, l, 0, NULL));
+        ASSERT_OK(edit_set_assign(&f->set, EDIT_TEXT, l, 0, NULL));
     }
 }
 

@@ -27,8 +27,8 @@ static void saved_open(saved_edit *s, const char *folder) {
     snprintf(s->model_dir, sizeof s->model_dir, "%s/model", s->dir);
     fixture_edit(&s->f);
     arena_init(&s->memory);
-    OK(edit_changes(&s->f.t.x, &s->f.t.m, &s->f.set, &s->f.config, &s->memory, &s->record));
-    OK(edit_write_model(&s->record, s->f.t.m.dir, s->model_dir));
+    ASSERT_OK(edit_changes(&s->f.t.x, &s->f.t.m, &s->f.set, &s->f.config, &s->memory, &s->record));
+    ASSERT_OK(edit_write_model(&s->record, s->f.t.m.dir, s->model_dir));
 }
 
 static void saved_close(saved_edit *s) {
@@ -40,7 +40,7 @@ static void saved_close(saved_edit *s) {
 static void sha256_of(const char *dir, const char *name, char out[HASH_HEX_BYTES]) {
     char path[512];
     snprintf(path, sizeof path, "%s/%s", dir, name);
-    OK(hash_sha256_file(path, out));
+    ASSERT_OK(hash_sha256_file(path, out));
 }
 
 /* Weights in memory after loading what was written = edited weights in memory, rounded to the file's dtype. */
@@ -51,11 +51,11 @@ static void loads_as_it_was_in_memory(const char *folder, mip_dtype dtype) {
     const size_t n = s.f.t.m.weights_bytes / sizeof(float);
     for (size_t i = 0; i < n; i++) {
         unsigned char bytes[4];
-        OK(convert_from_f32(dtype, &expected[i], 1, bytes));
-        OK(convert_to_f32(dtype, bytes, 1, &expected[i]));
+        ASSERT_OK(convert_from_f32(dtype, &expected[i], 1, bytes));
+        ASSERT_OK(convert_to_f32(dtype, bytes, 1, &expected[i]));
     }
     model loaded;
-    OK(model_load(&s.f.t.x, s.model_dir, &loaded));
+    ASSERT_OK(model_load(&s.f.t.x, s.model_dir, &loaded));
     cr_assert_eq(loaded.weights_bytes, s.f.t.m.weights_bytes);
     float *found = fixture_weights(&loaded);
     cr_assert_eq(memcmp(found, expected, s.f.t.m.weights_bytes), 0);
@@ -86,9 +86,9 @@ Test(undo, other_files_are_copied_and_foreign_weights_are_not) {
     }
     /* Copy the copy, with an unedited file of another kind in it. */
     snprintf(path, sizeof path, "%s/pytorch_model.bin", s.model_dir);
-    OK(fs_write_file(path, "weights", 7));
+    ASSERT_OK(fs_write_file(path, "weights", 7));
     snprintf(path, sizeof path, "%s/again", s.dir);
-    OK(edit_write_model(&s.record, s.model_dir, path));
+    ASSERT_OK(edit_write_model(&s.record, s.model_dir, path));
     snprintf(path, sizeof path, "%s/again/pytorch_model.bin", s.dir);
     cr_assert(!fs_exists(path));
     snprintf(path, sizeof path, "%s/again/model.safetensors", s.dir);
@@ -106,14 +106,14 @@ static void undo_restores(const char *folder, int64_t n_files) {
         sha256_of(s.model_dir, s.record.files[i].name, sha256);
         cr_assert_str_neq(sha256, s.record.files[i].value); // the edit did change it
     }
-    OK(edit_undo(s.model_dir, &s.record, &n_restored));
+    ASSERT_OK(edit_undo(s.model_dir, &s.record, &n_restored));
     cr_assert_eq(n_restored, n_files);
     for (int64_t i = 0; i < n_files; i++) {
         sha256_of(s.model_dir, s.record.files[i].name, sha256);
         sha256_of(s.f.t.m.dir, s.record.files[i].name, original);
         cr_assert_str_eq(sha256, original);
     }
-    OK(edit_undo(s.model_dir, &s.record, &n_restored)); // again: nothing left to do
+    ASSERT_OK(edit_undo(s.model_dir, &s.record, &n_restored)); // again: nothing left to do
     cr_assert_eq(n_restored, 0);
     saved_close(&s);
 }
@@ -132,8 +132,8 @@ Test(undo, of_a_run_folder_reads_the_record_from_edit_h5) {
     char path[512], sha256[HASH_HEX_BYTES], original[HASH_HEX_BYTES];
     saved_open(&s, "model_sharded_bf16");
     snprintf(path, sizeof path, "%s/edit.h5", s.dir);
-    OK(h5_edit_write(path, &s.record));
-    OK(edit_undo_run(s.dir, &n_restored));
+    ASSERT_OK(h5_edit_write(path, &s.record));
+    ASSERT_OK(edit_undo_run(s.dir, &n_restored));
     cr_assert_eq(n_restored, 2);
     for (int64_t i = 0; i < s.record.n_files; i++) {
         sha256_of(s.model_dir, s.record.files[i].name, sha256);
@@ -165,17 +165,17 @@ Test(undo, a_file_changed_in_another_way_is_refused_and_left_alone) {
     fseek(file, -1, SEEK_END);
     fputc(last ^ 1, file);
     fclose(file);
-    OK(hash_sha256_file(path, before));
+    ASSERT_OK(hash_sha256_file(path, before));
     cr_assert_eq(edit_undo(s.model_dir, &s.record, NULL), MIP_E_FORMAT);
     cr_assert_not_null(strstr(mip_error_last()->what, "changed after the edit"));
-    OK(hash_sha256_file(path, after));
+    ASSERT_OK(hash_sha256_file(path, after));
     cr_assert_str_eq(before, after);
     arena a;
     char **names = NULL;
     size_t n = 0, n_original = 0;
     arena_init(&a);
-    OK(fs_list_dir(&a, s.model_dir, &names, &n));
-    OK(fs_list_dir(&a, s.f.t.m.dir, &names, &n_original));
+    ASSERT_OK(fs_list_dir(&a, s.model_dir, &names, &n));
+    ASSERT_OK(fs_list_dir(&a, s.f.t.m.dir, &names, &n_original));
     cr_assert_eq(n, n_original); // no temporary file left
     arena_deinit(&a);
     saved_close(&s);
