@@ -196,6 +196,11 @@ out:
 
 static mip_status run_create(vision_run *r, ig_reuse reuse) {
     const stack *s = &r->m->vision;
+    if (r->config->candidate == CONFIG_CANDIDATE_EXACT) {
+        MIP_FAIL(MIP_E_UNSUPPORTED,
+                 "set attribute.modalities=[text] or attribute.candidate=whole_layer",
+                 "attribute.candidate: exact is not done for the vision tower");
+    }
     if (r->sample->seq.n_images == 0) {
         MIP_FAIL(MIP_E_ARG, "leave vision out of attribute.modalities for text samples",
                  "sample %s has no image", r->sample->id);

@@ -13,7 +13,7 @@
 #include "attr/ig_text.h"
 
 /* fisher_vision_sample - scores and path of one sample with images. out is created by the caller for m->vision.
- * MIP_E_ARG for a sample without images. Completeness is not defined and stays NaN. */
+ * MIP_E_ARG for a sample without images, MIP_E_UNSUPPORTED for exact candidates. Completeness is not defined and stays NaN. */
 mip_status fisher_vision_sample(exec *x, const model *m, const labelled_sample *s,
                                 const config_attribute *config, const quadrature *rule,
                                 ig_reuse reuse, attribution_sample *out);

@@ -8,8 +8,8 @@
 
 #include "base/status_priv.h"
 
-/* Where the addresses of a dry run begin: a multiple of the alignment that no 64-bit system maps for a program, so a
- * mistaken access faults. */
+/* Where the addresses of a dry run begin: a multiple of the alignment that no 64-bit system
+ * maps for a program, so a mistaken access faults. */
 static const uintptr_t dry_base = (uintptr_t)1 << 56;
 
 void device_arena_init(device_arena *a, const mip_backend *backend, int device, bool dry) {

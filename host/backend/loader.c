@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/backend/loader.c - see loader.h.
  *
- * Tested  tests/unit/backend/test_loader.c (a plugin that counts calls, one of another interface version) */
+ * Tested  tests/unit/backend/test_loader.c (a plugin that counts calls, one of another
+ *         interface version) */
 #include "backend/loader.h"
 
 #include <dlfcn.h>
@@ -60,8 +61,8 @@ mip_status loader_open(const char *path, const mip_backend **out) {
         MIP_FAIL(MIP_E_BACKEND, NULL, "%s is not a backend plugin: it has no symbol %s", path,
                  MIP_BACKEND_ENTRY_SYMBOL);
     }
-    memcpy(&entry, &symbol,
-           sizeof entry); // POSIX: an object pointer of dlsym holds the function's address
+    /* POSIX: an object pointer of dlsym holds the function's address. */
+    memcpy(&entry, &symbol, sizeof entry);
     reported = 0;
     const mip_backend *table = entry(MIP_BACKEND_ABI, &services);
     if (table == NULL && reported) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/backend/registry.c - see registry.h.
  *
- * What    A short table of built-in backends, filled once at start; a name that is not in it becomes a plugin file.
+ * What    A short table of built-in backends, filled once at start; a name that is not in it
+ *         becomes a plugin file.
  * Tested  tests/unit/backend/test_registry.c */
 #include "backend/registry.h"
 
@@ -75,7 +76,8 @@ static mip_status open_name(const char *name, const mip_backend **out) {
     return loader_open(path, out);
 }
 
-/* A CUDA plugin that is there and works, else the CPU. A plugin that is there but fails is said, never hidden. */
+/* A CUDA plugin that is there and works, else the CPU. A plugin that is there but fails
+ * is said, never hidden. */
 static mip_status open_auto(const mip_backend **out) {
     char path[PATH_MAX];
     char searched[SEARCHED_BYTES];

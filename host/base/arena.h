@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/base/arena.h - memory of one command, freed at once: strings, parsed configs, records.
  *
- * A chain of blocks; pointers stay valid until arena_deinit or arena_release to an earlier mark. Not thread-safe. */
+ * A chain of blocks; pointers stay valid until arena_deinit or arena_release to an earlier mark.
+ * Not thread-safe. */
 #ifndef MIP_BASE_ARENA_H
 #define MIP_BASE_ARENA_H
 
@@ -26,13 +27,16 @@ void arena_init(arena *a);
 /* arena_deinit - free everything; the arena may be used again. */
 void arena_deinit(arena *a);
 
-/* arena_alloc - *out gets `bytes` zeroed bytes aligned to 16; bytes 0 gives a valid unique pointer. MIP_E_NOMEM. */
+/* arena_alloc - *out gets `bytes` zeroed bytes aligned to 16; bytes 0 gives a valid unique pointer.
+ * MIP_E_NOMEM. */
 mip_status arena_alloc(arena *a, size_t bytes, void **out);
 
-/* arena_array - as arena_alloc for n elements of elem_bytes; MIP_E_NOMEM also when the product overflows. */
+/* arena_array - as arena_alloc for n elements of elem_bytes; MIP_E_NOMEM also when
+ * the product overflows. */
 mip_status arena_array(arena *a, size_t n, size_t elem_bytes, void **out);
 
-/* arena_strdup / arena_strndup / arena_printf - a NUL-terminated copy or formatted string in the arena. */
+/* arena_strdup / arena_strndup / arena_printf - a NUL-terminated copy or formatted
+ * string in the arena. */
 mip_status arena_strdup(arena *a, const char *s, char **out);
 mip_status arena_strndup(arena *a, const char *s, size_t n, char **out);
 mip_status arena_printf(arena *a, char **out, const char *fmt, ...)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/base/build_info.c - see build_info.h; the Makefile gives MIP_BUILD_COMMIT, _VARIANT and _FLAGS to this file only.
+/* host/base/build_info.c - see build_info.h; the Makefile gives MIP_BUILD_COMMIT, _VARIANT
+ * and _FLAGS to this file only.
  *
  * Tested  tests/unit/base/test_build_info.c */
 #include "base/build_info.h"

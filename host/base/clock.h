@@ -16,10 +16,12 @@ double clock_monotonic_s(void);
 /* clock_unix_s - seconds since 1970-01-01 UTC. */
 int64_t clock_unix_s(void);
 
-/* clock_iso_utc - "2031-04-05T06:07:08Z" of a Unix time. Years outside 0..9999 give the year-0 form. */
+/* clock_iso_utc - "2031-04-05T06:07:08Z" of a Unix time. Years outside 0..9999 give
+ * the year-0 form. */
 void clock_iso_utc(int64_t unix_s, char out[CLOCK_ISO_BYTES]);
 
-/* clock_duration - "0:12", "12:05", "3:04:05" or "12d 3:04:05" for a person; negative or NaN gives "-:--". */
+/* clock_duration - "0:12", "12:05", "3:04:05" or "12d 3:04:05" for a person;
+ * negative or NaN gives "-:--". */
 void clock_duration(double seconds, char out[CLOCK_DURATION_BYTES]);
 
 #endif

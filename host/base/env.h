@@ -23,10 +23,12 @@ typedef struct env_var {
 /* env_table - the ENV_COUNT variables in the order of env_id. Static. */
 const env_var *env_table(void);
 
-/* env_get - the variable's value, or its default if unset or empty. Never NULL; valid until the environment changes. */
+/* env_get - the variable's value, or its default if unset or empty. Never NULL;
+ * valid until the environment changes. */
 const char *env_get(env_id id);
 
-/* env_get_i64 - the value as an integer in [min, max]. MIP_E_CONFIG with the variable's name and the range if not. */
+/* env_get_i64 - the value as an integer in [min, max]. MIP_E_CONFIG with the variable's
+ * name and the range if not. */
 mip_status env_get_i64(env_id id, int64_t min, int64_t max, int64_t *out);
 
 #endif

@@ -27,8 +27,8 @@ struct fs_lock {
     fs_lock *next;
 };
 
-/* The kernel lets a process lock its own file again and drops the lock when any descriptor of it is closed, so the locks of
- * this process are listed and asked before the file is opened. */
+/* The kernel lets a process lock its own file again and drops the lock when any descriptor of it
+ * is closed, so the locks of this process are listed and asked before the file is opened. */
 static pthread_mutex_t held_lock = PTHREAD_MUTEX_INITIALIZER;
 static fs_lock *held;
 

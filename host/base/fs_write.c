@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/base/fs_write.c - the writing half of fs.h: whole files appear at once or not at all.
  *
- * How     write to path.tmp-<pid>, fsync, rename over path, fsync the folder (else the rename itself may be lost).
+ * How     write to path.tmp-<pid>, fsync, rename over path, fsync the folder (else the rename
+ *         itself may be lost).
  * Tested  tests/unit/base/test_fs.c */
 #include "base/fs.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/base/library.h - the third-party libraries of a room, as `mip doctor` lists them.
  *
- * What    A room that links libraries has host/<room>/<room>_libraries.[ch] with a list of these; the version is the one loaded
- *         now, not the one compiled against, wherever the library can tell.
+ * What    A room that links libraries has host/<room>/<room>_libraries.[ch] with a list of these;
+ *         the version is the one loaded now, not the one compiled against, wherever
+ *         the library can tell.
  * Tested  tests/cli/doctor.sh */
 #ifndef MIP_BASE_LIBRARY_H
 #define MIP_BASE_LIBRARY_H

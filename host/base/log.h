@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/base/log.h - messages about what the program is doing; results and errors do not go here.
  *
- * What    One process-wide sink and level. Without a sink messages are dropped: a library stays silent until its
- *         program (host/cli) says where they go.
+ * What    One process-wide sink and level. Without a sink messages are dropped:
+ *         a library stays silent until its program (host/cli) says where they go.
  * Use     log_info("loaded %s in %.1f s", path, s);   one line, no newline at the end.
  * Threads Any thread may log; each message reaches the sink as one call, under a lock.
  * Tested  tests/unit/base/test_log.c */
@@ -21,20 +21,24 @@ typedef enum log_level {
     LOG_OFF = 4
 } log_level;
 
-/* log_sink - receives one finished line without newline; `user` is what was given to log_sink_set. */
+/* log_sink - receives one finished line without newline; `user` is what was given
+ * to log_sink_set. */
 typedef void (*log_sink)(log_level level, const char *message, void *user);
 
-/* log_sink_set - where messages go from now on; NULL drops them (the default). `user` is borrowed. */
+/* log_sink_set - where messages go from now on; NULL drops them (the default).
+ * `user` is borrowed. */
 void log_sink_set(log_sink sink, void *user);
 
 /* log_sink_stream - a sink that writes "[info] message\n" to the FILE * given as user. */
 void log_sink_stream(log_level level, const char *message, void *user);
 
-/* log_level_set / log_level_get - messages below the level are dropped before they are formatted; default LOG_INFO. */
+/* log_level_set / log_level_get - messages below the level are dropped before they are formatted;
+ * default LOG_INFO. */
 void log_level_set(log_level level);
 log_level log_level_get(void);
 
-/* log_level_parse - "debug", "info", "warn", "error" or "off" into *out; false (and *out kept) for anything else. */
+/* log_level_parse - "debug", "info", "warn", "error" or "off" into *out; false (and *out kept)
+ * for anything else. */
 bool log_level_parse(const char *name, log_level *out);
 
 /* log_write - format one message (cut at 2047 bytes) and hand it to the sink. */

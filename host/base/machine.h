@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/base/machine.h - the machine this process runs on: processor, cores, memory, vector instructions, GPU hardware.
+/* host/base/machine.h - the machine this process runs on: processor, cores, memory,
+ * vector instructions, GPU hardware.
  *
  * What    Read from /proc and /sys; what cannot be read is empty or 0, never an error.
  * Tested  tests/unit/base/test_machine.c */

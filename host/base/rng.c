@@ -88,8 +88,8 @@ void rng_shuffle(rng *r, int64_t *x, int64_t n) {
     }
 }
 
-/* Selection sampling (Knuth, Algorithm S): number i is taken with probability (still wanted) / (still there), which
- * makes every subset equally likely and needs no memory and no sort. */
+/* Selection sampling (Knuth, Algorithm S): number i is taken with probability (still wanted)
+ * / (still there), which makes every subset equally likely and needs no memory and no sort. */
 void rng_sample(rng *r, int64_t n, int64_t k, int64_t *out) {
     assert(k >= 0 && k <= n);
     int64_t n_taken = 0;

@@ -26,8 +26,7 @@ mip_status signals_install(void) {
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_handler = on_signal;
-    action.sa_flags =
-        SA_RESTART; // a read in flight goes on; loops look at the flag between samples
+    action.sa_flags = SA_RESTART; // a read in flight goes on; loops look at the flag
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         if (sigaction(numbers[i], &action, NULL) != 0) {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/base/status_priv.h - the error macros of the project; the only macros with a hidden return.
  *
- *   MIP_FAIL(code, hint, fmt, ...)   set the record here and return code
- *   MIP_TRY(expr)                    return what expr returns if that is an error, adding this frame
- *   MIP_TRY_GOTO(expr)               status = expr; on error add this frame and go to the label `out`
- *   MIP_FAIL_GOTO(code, hint, ...)   as MIP_FAIL with the single exit `out`; both need a local `mip_status status` */
+ *   MIP_FAIL(code, hint, fmt, ...)  set the record here and return code
+ *   MIP_TRY(expr)                   return what expr returns if that is an error, adding this frame
+ *   MIP_TRY_GOTO(expr)              status = expr; on error add this frame and go to `out`
+ *   MIP_FAIL_GOTO(code, hint, ...)  as MIP_FAIL with the single exit `out`
+ * The last two need a local `mip_status status` and the label `out`. */
 #ifndef MIP_BASE_STATUS_PRIV_H
 #define MIP_BASE_STATUS_PRIV_H
 
@@ -12,7 +13,8 @@
 
 #include <mip/status.h>
 
-/* mip_error_set - fill the calling thread's record and make file:line its origin. Returns code. hint may be NULL. */
+/* mip_error_set - fill the calling thread's record and make file:line its origin.
+ * Returns code. hint may be NULL. */
 mip_status mip_error_set(mip_status code, const char *file, int line, const char *func,
                          const char *hint, const char *fmt, ...)
     __attribute__((format(printf, 6, 7)));
@@ -20,7 +22,8 @@ mip_status mip_error_set(mip_status code, const char *file, int line, const char
 /* mip_error_pass - add a frame as the error passes up. Returns code. */
 mip_status mip_error_pass(mip_status code, const char *file, int line, const char *func);
 
-/* mip_error_adopt - make another thread's (or a plugin's) record the calling thread's own. Returns its code. */
+/* mip_error_adopt - make another thread's (or a plugin's) record the calling thread's own.
+ * Returns its code. */
 mip_status mip_error_adopt(const mip_error *other);
 
 #define MIP_FAIL(code, hint, ...)                                                                  \

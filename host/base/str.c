@@ -112,7 +112,7 @@ bool str_parse_i64(const char *text, int64_t *out) {
 }
 
 bool str_parse_f64(const char *text, double *out) {
-    // strtod also reads hexadecimal; the program never calls setlocale, so the decimal point is a point.
+    // strtod also reads hexadecimal. Nobody calls setlocale, so the decimal point is a point.
     if (text[0] == '\0' || isspace((unsigned char)text[0]) || strpbrk(text, "xX(") != NULL) {
         return false;
     }
@@ -140,7 +140,8 @@ static int min_of(int a, int b) {
     return a < b ? a : b;
 }
 
-/* Optimal string alignment: row i of the table needs the two rows before it (the second for the swap). */
+/* Optimal string alignment: row i of the table needs the two rows before it (the
+ * second for the swap). */
 int str_distance(const char *a, const char *b) {
     const int n_a = min_of((int)strnlen(a, DISTANCE_MAX_BYTES), DISTANCE_MAX_BYTES);
     const int n_b = min_of((int)strnlen(b, DISTANCE_MAX_BYTES), DISTANCE_MAX_BYTES);

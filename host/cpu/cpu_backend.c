@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cpu/cpu_backend.c - the table of the backend "cpu", and the registration of both built-in backends.
+/* host/cpu/cpu_backend.c - the table of the backend "cpu", and the registration of both
+ * built-in backends.
  *
  * Tested  tests/unit/cpu/test_backend.c */
 #include "cpu/cpu_backend.h"

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/cpu/fast_act.c - activations, a row per iteration; formulas in ref_act.c.
  *
- * How     SILU, QUICK_GELU and GELU_TANH are one formula: act(z) = z s, s = sigmoid(c1 z + c3 z^3), since
- *         (1 + tanh(y)) / 2 = sigmoid(2 y); then act'(z) = s + z s (1 - s) (c1 + 3 c3 z^2). Vector loops over exp_f32.
- *         GELU (erf form) calls erfc, which does not vectorise; it appears in the connector only.
+ * How     SILU, QUICK_GELU and GELU_TANH are one formula: act(z) = z s, s = sigmoid(c1 z + c3 z^3),
+ *         since (1 + tanh(y)) / 2 = sigmoid(2 y); then act'(z) = s + z s (1 - s) (c1 + 3 c3 z^2).
+ *         Vector loops over exp_f32. GELU (erf form) calls erfc, which does not vectorise;
+ *         it appears in the connector only.
  * Tested  tests/unit/cpu/test_fast.c */
 #include "cpu/fast_kernels.h"
 
@@ -20,8 +21,8 @@ static gate gate_of(mip_act kind) {
         return (gate){.c1 = 1.702F, .c3 = 0.0F};
     }
     if (kind == MIP_ACT_GELU_TANH) {
-        return (gate){.c1 = 1.59576912F,
-                      .c3 = 0.0713548163F}; // 2 sqrt(2/pi), and that times 0.044715
+        /* 2 sqrt(2/pi), and that times 0.044715. */
+        return (gate){.c1 = 1.59576912F, .c3 = 0.0713548163F};
     }
     return (gate){.c1 = 1.0F, .c3 = 0.0F};
 }

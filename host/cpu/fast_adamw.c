@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cpu/fast_adamw.c - one AdamW step in blocks of elements; formula in ref_adamw.c, computed in double as there.
+/* host/cpu/fast_adamw.c - one AdamW step in blocks of elements; formula in ref_adamw.c,
+ * computed in double as there.
  *
  * Tested  tests/unit/cpu/test_fast.c */
 #include "cpu/fast_kernels.h"

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cpu/fast_attention.c - attention forward and tangent, one block of queries of one head at a time; formulas in
- * ref_attention.c, tiles in attention_tile.h. The backward pass is fast_attention_vjp.c.
+/* host/cpu/fast_attention.c - attention forward and tangent, one block of queries
+ * of one head at a time; formulas in ref_attention.c, tiles in attention_tile.h.
+ * The backward pass is fast_attention_vjp.c.
  *
- * How     forward  S = (scale q) k^T for all blocks of keys, softmax of whole rows, o = P v summed block by block.
- *         tangent  P = exp(S - lse), T = (scale tq) k^T + (scale q) tk^T, o = sum (P (T - sum P T)) v + P tv.
+ * How     forward  S = (scale q) k^T for all blocks of keys, softmax of whole rows,
+ *         o = P v summed block by block.
+ *         tangent  P = exp(S - lse), T = (scale tq) k^T + (scale q) tk^T,
+ *                  o = sum (P (T - sum P T)) v + P tv.
  *         Blocks of queries are independent, so threads take them in any order.
  * Cost    Scratch per thread: forward one, tangent two score tiles of QUERY_BLOCK rows by all keys.
  * Tested  tests/unit/cpu/test_attention.c */

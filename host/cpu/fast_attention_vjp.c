@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cpu/fast_attention_vjp.c - attention backward, one segment and key/value head at a time; formulas in
- * ref_attention.c, tiles in attention_tile.h.
+/* host/cpu/fast_attention_vjp.c - attention backward, one segment and key/value head at a time;
+ * formulas in ref_attention.c, tiles in attention_tile.h.
  *
- * How     For the query heads of the kv head in order, their blocks of queries in order, the blocks of keys in order:
- *         P = exp(S - lse), dP = dO v^T, dS = P (dP - D); dQ += dS k; dK += dS^T (scale q); dV += P^T dO. dK and dV
- *         therefore sum in a fixed order on one thread. Blocks of nothing but prefix keys take no dK, dV.
+ * How     For the query heads of the kv head in order, their blocks of queries in order,
+ *         the blocks of keys in order: P = exp(S - lse), dP = dO v^T, dS = P (dP - D); dQ += dS k;
+ *         dK += dS^T (scale q); dV += P^T dO. dK and dV therefore sum in a fixed order on one
+ *         thread. Blocks of nothing but prefix keys take no dK, dV.
  * Cost    Scratch per thread: dK and dV of one head, [keys, dim] each.
  * Tested  tests/unit/cpu/test_attention.c */
 #include "cpu/fast_kernels.h"

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cpu/fast_gemm.c - gemm as panels of rows and columns, each one product on one thread (tile_gemm.h).
+/* host/cpu/fast_gemm.c - gemm as panels of rows and columns, each one product on one
+ * thread (tile_gemm.h).
  *
- * Bits    Columns are cut at places that depend on n only. Rows (NT, NN) may be cut anywhere since a panel whose height is
- *         not one that tile_gemm keeps invariant runs on a padded copy. TN sums over the rows of the call and promises only
- *         independence of the threads: its panels have fixed heights.
+ * Bits    Columns are cut at places that depend on n only. Rows (NT, NN) may be cut anywhere since
+ *         a panel whose height is not one that tile_gemm keeps invariant runs on a padded copy.
+ *         TN sums over the rows of the call and promises only independence of the threads:
+ *         its panels have fixed heights.
  * Cost    Scratch per thread [panel, k] + [panel, columns] for padded panels.
  * Tested  tests/unit/cpu/test_gemm.c */
 #include "cpu/fast_kernels.h"

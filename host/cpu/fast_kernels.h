@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cpu/fast_kernels.h - the kernels of the backend "cpu": OpenMP over rows, vector loops, oneDNN for products.
+/* host/cpu/fast_kernels.h - the kernels of the backend "cpu": OpenMP over rows, vector loops,
+ * oneDNN for products.
  *
  * What    Same ops, arguments and shapes as ref_kernels.h. One fast_<op>.c per op.
- * Bits    A row's result does not depend on the other rows of the call; no result depends on the number of threads.
+ * Bits    A row's result does not depend on the other rows of the call; no result depends
+ *         on the number of threads.
  * Errors  MIP_E_NOMEM for scratch, MIP_E_BACKEND when oneDNN refuses, else MIP_OK.
- * Tested  tests/unit/cpu/ (against ref_*, within bounds of rounding; bits across rows and threads) */
+ * Tested  tests/unit/cpu/ (against ref_*, within bounds of rounding; bits across rows
+ *         and threads) */
 #ifndef MIP_CPU_FAST_KERNELS_H
 #define MIP_CPU_FAST_KERNELS_H
 

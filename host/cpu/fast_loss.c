@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cpu/fast_loss.c - cross-entropy over chunks of the vocabulary and squared distance; meaning in ref_loss.c.
+/* host/cpu/fast_loss.c - cross-entropy over chunks of the vocabulary and squared distance;
+ * meaning in ref_loss.c.
  *
- * How     A row per iteration; the target's column splits the row, so the others are two plain vector loops.
+ * How     A row per iteration; the target's column splits the row, so the others are two
+ *         plain vector loops.
  * Tested  tests/unit/cpu/test_fast.c */
 #include "cpu/fast_kernels.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/cpu/fast_norm.c - RMSNorm and LayerNorm, one row at a time; formulas in ref_norm.c.
  *
- * How     Sums in double lanes. dw and db are summed per column over the rows in order, a block of columns per thread.
+ * How     Sums in double lanes. dw and db are summed per column over the rows in order,
+ *         a block of columns per thread.
  * Tested  tests/unit/cpu/test_fast.c */
 #include "cpu/fast_kernels.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cpu/fast_reduce.c - sums over ranges of rows in double: dot, colsum; meaning in ref_reduce.c.
+/* host/cpu/fast_reduce.c - sums over ranges of rows in double: dot, colsum;
+ * meaning in ref_reduce.c.
  *
- * How     dot: one sum per row in double lanes, rows of a range added in order. colsum: a block of columns per thread, rows
- *         in order. Both give the same bits for any number of threads.
+ * How     dot: one sum per row in double lanes, rows of a range added in order. colsum: a block
+ *         of columns per thread, rows in order. Both give the same bits for any number of threads.
  * Tested  tests/unit/cpu/test_fast.c */
 #include "cpu/fast_kernels.h"
 

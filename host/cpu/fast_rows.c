@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cpu/fast_rows.c - the ops that move rows and columns: rows, entries, cols, colscale; meaning in ref_rows.c.
+/* host/cpu/fast_rows.c - the ops that move rows and columns: rows, entries, cols, colscale;
+ * meaning in ref_rows.c.
  *
- * How     Parallel over rows; `rows` with accumulate, where rows of dst may repeat, over blocks of columns instead.
+ * How     Parallel over rows; `rows` with accumulate, where rows of dst may repeat,
+ *         over blocks of columns instead.
  * Tested  tests/unit/cpu/test_fast.c */
 #include "cpu/fast_kernels.h"
 

@@ -2,7 +2,8 @@
 /* host/cpu/ref_act.c - the meaning of the activations: a = act(g) u, or act(g) when u is NULL.
  *
  * vjp     du = da act(g); dg = da u act'(g).   jvp   ta = act'(g) tg u + act(g) tu.
- * Note    silu' = s (1 + z (1 - s)); gelu' = Phi + z phi; quick_gelu' = s + 1.702 z s (1 - s), s the sigmoid.
+ * Note    silu' = s (1 + z (1 - s)); gelu' = Phi + z phi; quick_gelu' = s + 1.702 z s (1 - s),
+ *         s the sigmoid.
  * Tested  tests/unit/cpu/test_ref.c, test_derivatives.c */
 #include "cpu/ref_kernels.h"
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cpu/ref_adamw.c - the meaning of one AdamW step, as torch.optim.AdamW (amsgrad off, maximize off).
+/* host/cpu/ref_adamw.c - the meaning of one AdamW step, as torch.optim.AdamW (amsgrad off,
+ * maximize off).
  *
- * Source  Loshchilov and Hutter 2019: p *= 1 - lr wd; m, v moving averages; p -= lr/(1-b1^t) m / (sqrt(v/(1-b2^t)) + eps).
+ * Source  Loshchilov and Hutter 2019: p *= 1 - lr wd; m, v moving averages;
+ *         p -= lr/(1-b1^t) m / (sqrt(v/(1-b2^t)) + eps).
  * Tested  tests/unit/cpu/test_ref.c */
 #include "cpu/ref_kernels.h"
 

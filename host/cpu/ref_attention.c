@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cpu/ref_attention.c - the meaning of attention: o = softmax(scale q k^T) v within segments, grouped heads.
+/* host/cpu/ref_attention.c - the meaning of attention: o = softmax(scale q k^T) v within segments,
+ * grouped heads.
  *
- * What    A query sees the prefix rows of its segment first, then the segment's own rows (up to itself when causal).
- *         Query head h reads key/value head h / (heads / kv_heads).
- * vjp     P = exp(s - lse), D = dO . O, dS = P (dO v - D); dq = scale dS k, dk = scale dS^T q, dv = P^T dO; prefix rows
- *         are constants. The query heads of one kv head add up in the order of the heads.
- * jvp     tS = scale (tq k + q tk), tP = P (tS - sum P tS), tO = tP v + P tv; prefix rows have no tangent.
+ * What    A query sees the prefix rows of its segment first, then the segment's own rows (up
+ *         to itself when causal). Query head h reads key/value head h / (heads / kv_heads).
+ * vjp     P = exp(s - lse), D = dO . O, dS = P (dO v - D);
+ *         dq = scale dS k, dk = scale dS^T q, dv = P^T dO; prefix rows are constants.
+ *         The query heads of one kv head add up in the order of the heads.
+ * jvp     tS = scale (tq k + q tk), tP = P (tS - sum P tS), tO = tP v + P tv;
+ *         prefix rows have no tangent.
  * Tested  tests/unit/cpu/test_ref.c, test_derivatives.c */
 #include "cpu/ref_kernels.h"
 
@@ -34,7 +37,8 @@ static query query_at(const mip_attention_args *args, const mip_segment *segment
     };
 }
 
-/* The vector of key j: of `own` in the segment, of `prefix` before it; NULL when prefix is NULL (a constant). */
+/* The vector of key j: of `own` in the segment, of `prefix` before it; NULL when prefix
+ * is NULL (a constant). */
 static const float *key_vector(const query *at, const float *prefix, const float *own, int64_t j) {
     const mip_segment *s = at->segment;
     const int64_t column = at->kv_head * at->args->dim;
@@ -128,7 +132,8 @@ mip_status ref_attention_fwd(void *self, const mip_attention_args *args) {
     return MIP_OK;
 }
 
-/* One query of the vjp: writes its dq, adds to dk and dv [len, dim] of its kv head. dq is scratch [dim]. */
+/* One query of the vjp: writes its dq, adds to dk and dv [len, dim] of its kv head.
+ * dq is scratch [dim]. */
 static void backward_one(const query *at, double *dq, double *dk, double *dv) {
     const mip_attention_args *args = at->args;
     const float *q = query_vector(at, args->q);

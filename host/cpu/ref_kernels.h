@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/cpu/ref_kernels.h - the reference kernels: plain loops, every sum in double, never tuned.
  *
- * What    The meaning of each op of <mip/backend.h>, and the oracle of the tests of every other backend. One ref_<op>.c
- *         per op; arguments and shapes are those of the backend table. They trust their arguments (host/ops checks them).
+ * What    The meaning of each op of <mip/backend.h>, and the oracle of the tests of every other
+ *         backend. One ref_<op>.c per op; arguments and shapes are those of the backend table.
+ *         They trust their arguments (host/ops checks them).
  * Errors  MIP_E_NOMEM where a kernel needs scratch, else MIP_OK.
  * Tested  tests/unit/cpu/ */
 #ifndef MIP_CPU_REF_KERNELS_H

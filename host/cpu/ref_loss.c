@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cpu/ref_loss.c - the meaning of the losses: cross-entropy over chunks of the vocabulary, squared distance.
+/* host/cpu/ref_loss.c - the meaning of the losses: cross-entropy over chunks of the vocabulary,
+ * squared distance.
  *
- * What    xent_fwd is an online log-sum-exp that keeps the target apart, so that p_target - 1 = -sum_other / Z has no
- *         cancellation however sure the model is. The maximum includes the target.
+ * What    xent_fwd is an online log-sum-exp that keeps the target apart, so that
+ *         p_target - 1 = -sum_other / Z has no cancellation however sure the model is.
+ *         The maximum includes the target.
  * Tested  tests/unit/cpu/test_ref.c, test_derivatives.c */
 #include "cpu/ref_kernels.h"
 

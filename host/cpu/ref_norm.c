@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cpu/ref_norm.c - the meaning of RMSNorm and LayerNorm: y = xh w (+ b), xh = (x - mean) rstd; RMS has mean 0, no b.
+/* host/cpu/ref_norm.c - the meaning of RMSNorm and LayerNorm: y = xh w (+ b), xh = (x - mean) rstd;
+ * RMS has mean 0, no b.
  *
- * vjp     u = w dy; dx += rstd (u - [mean(u)] - xh mean(u xh)); dw += sum dy xh; db += sum dy.   [LayerNorm only]
- * jvp     ty = w rstd (tx - [mean(tx)] - xh mean(tx xh)).
+ * vjp     u = w dy; dx += rstd (u - [mean(u)] - xh mean(u xh)); dw += sum dy xh; db += sum dy.
+ * jvp     ty = w rstd (tx - [mean(tx)] - xh mean(tx xh)).   [in brackets: LayerNorm only]
  * Tested  tests/unit/cpu/test_ref.c, test_derivatives.c */
 #include "cpu/ref_kernels.h"
 
@@ -45,7 +46,8 @@ mip_status ref_norm_fwd(void *self, const mip_norm_args *args) {
     return MIP_OK;
 }
 
-/* The derivative of xh is symmetric, so vjp and jvp share it: r[j] = rstd (u[j] - [mean(u)] - xh[j] mean(u xh)). */
+/* The derivative of xh is symmetric, so vjp and jvp share it: r[j] = rstd (u[j] - [mean(u)] - xh[j]
+ * mean(u xh)). */
 static void project(const mip_norm_args *args, const float *x, moments s, double *u) {
     const double width = (double)args->width;
     double mean_u = 0.0;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cpu/ref_rope.c - the meaning of rope: rotate the pair (x[m], x[m + dim/2]) of every head by the row's angle m.
+/* host/cpu/ref_rope.c - the meaning of rope: rotate the pair (x[m], x[m + dim/2])
+ * of every head by the row's angle m.
  *
- * Shapes  x [rows, heads * dim] in place, cos and sin [rows, dim / 2] shared by the heads. inverse: by the negative angle.
+ * Shapes  x [rows, heads * dim] in place, cos and sin [rows, dim / 2] shared by the heads.
+ *         inverse: by the negative angle.
  * Tested  tests/unit/cpu/test_ref.c */
 #include "cpu/ref_kernels.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cpu/ref_rows.c - the meaning of the ops that move rows and columns: rows, entries, cols, colscale.
+/* host/cpu/ref_rows.c - the meaning of the ops that move rows and columns:
+ * rows, entries, cols, colscale.
  *
  * Note    A factor alpha of 1 (alpha NULL) moves the bits unchanged.
  * Tested  tests/unit/cpu/test_ref.c */

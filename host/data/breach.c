@@ -52,7 +52,7 @@ mip_status breach_add_error(breach_list *b, const char *file, int64_t line, mip_
         status != MIP_E_NOFIT) {
         return status;
     }
-    // Messages of host/io begin with the name they were given, which is this file and line: say it once.
+    // Messages of host/io begin with the name they were given, this file and line: say it once.
     char place[MIP_ERROR_WHAT_BYTES];
     if (line > 0) {
         snprintf(place, sizeof place, "%s:%" PRId64 ": ", file, line);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/data/breach.h - what is wrong with a data set: a list of file, line and words.
  *
- * What    Reading a data set adds to this list instead of stopping at the first fault, so that `mip check` shows them
- *         all.
+ * What    Reading a data set adds to this list instead of stopping at the first fault,
+ *         so that `mip check` shows them all.
  * Tested  tests/unit/data/test_record.c, test_check.c */
 #ifndef MIP_DATA_BREACH_H
 #define MIP_DATA_BREACH_H
@@ -32,8 +32,8 @@ void breach_list_init(breach_list *b, arena *memory);
 mip_status breach_add(breach_list *b, const char *file, int64_t line, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* breach_add_error - the thread's last error as a breach, if `status` says that the data are at fault (MIP_E_FORMAT,
- * IO, UNSUPPORTED, NOFIT); MIP_OK gives MIP_OK; anything else is passed on. */
+/* breach_add_error - the thread's last error as a breach, if `status` says that the data are at
+ * fault (MIP_E_FORMAT, IO, UNSUPPORTED, NOFIT); MIP_OK gives MIP_OK; anything else is passed on. */
 mip_status breach_add_error(breach_list *b, const char *file, int64_t line, mip_status status);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/data/check.c - see check.h.
  *
- * How     Each rule is one function that walks the data and adds breaches; none relies on another having passed.
+ * How     Each rule is one function that walks the data and adds breaches; none relies on
+ *         another having passed.
  * Tested  tests/unit/data/test_check.c */
 #include "data/check.h"
 
@@ -93,7 +94,8 @@ static bool has_split(const char *const *splits, int n, const char *name) {
     return false;
 }
 
-/* forget_r and retain_(100-r) are both named, and everybody who is in any split is in exactly one of the two. */
+/* forget_r and retain_(100-r) are both named, and everybody who is in any split
+ * is in exactly one of the two. */
 static mip_status check_partition(breach_list *b, const dataset *d, const char *forget) {
     const manifest *m = &d->manifest;
     char retain[32];
@@ -234,7 +236,8 @@ static mip_status check_counts(arena *a, breach_list *b, const dataset *d) {
     return check_counted(a, b, m, DATASET_TRAIN_FILE, d->train, d->n_train);
 }
 
-/* "images/3a/3a5f...png": the folder repeats the first two digits of the hash, the hash is the name. */
+/* "images/3a/3a5f...png": the folder repeats the first two digits of the hash,
+ * the hash is the name. */
 static bool named_by_hash(const manifest_file *f) {
     const char *name = fs_basename(f->path);
     const size_t n = strlen(f->sha256);

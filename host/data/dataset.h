@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/data/dataset.h - a data folder in memory: manifest, people, questions, training rows; and selections of them.
+/* host/data/dataset.h - a data folder in memory: manifest, people, questions, training rows;
+ * and selections of them.
  *
- * What    manifest.json, persons.jsonl, items.jsonl, train.jsonl of the neutral format. Pictures are not read here.
+ * What    manifest.json, persons.jsonl, items.jsonl, train.jsonl of the neutral format.
+ *         Pictures are not read here.
  * Memory  Everything lives in the arena given; the data set is read-only afterwards.
  * Order   Lines keep the order of their file, which is the order of their ids.
  * Tested  tests/unit/data/test_dataset.c */
@@ -37,11 +39,13 @@ typedef struct dataset {
     record *train;
 } dataset;
 
-/* dataset_read - the whole folder; every fault goes to `b` and the line is left out. MIP_E_NOMEM only. */
+/* dataset_read - the whole folder; every fault goes to `b` and the line is left out.
+ * MIP_E_NOMEM only. */
 mip_status dataset_read(arena *a, breach_list *b, const char *dir, dataset *out);
 
-/* dataset_open - as dataset_read, and MIP_E_FORMAT with the first fault and their number if there is one. Faults
- * between lines and in pictures are not looked for: that is data/check.h. MIP_E_IO if dir is no folder. */
+/* dataset_open - as dataset_read, and MIP_E_FORMAT with the first fault and their number if
+ * there is one. Faults between lines and in pictures are not looked for: that is data/check.h.
+ * MIP_E_IO if dir is no folder. */
 mip_status dataset_open(arena *a, const char *dir, dataset *out);
 
 /* A bit mask for one value of an enum of record.h; 0 in a filter field = any. */
@@ -59,7 +63,8 @@ typedef struct record_list {
     const record **items;
 } record_list;
 
-/* dataset_select - of records [n] those that match. An unknown split is MIP_E_CONFIG with the names there are. */
+/* dataset_select - of records [n] those that match. An unknown split is MIP_E_CONFIG
+ * with the names there are. */
 mip_status dataset_select(arena *a, const dataset *d, const record *records, int64_t n,
                           const record_filter *filter, record_list *out);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/data/manifest.h - manifest.json of a data folder: what the set is, how many lines of each kind, the hash of
- * every file.
+/* host/data/manifest.h - manifest.json of a data folder: what the set is, how many lines
+ * of each kind, the hash of every file.
  *
  * Tested  tests/unit/data/test_manifest.c */
 #ifndef MIP_DATA_MANIFEST_H

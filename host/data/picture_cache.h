@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/data/picture_cache.h - the pictures of a data set, each decoded once.
  *
- * Memory  Decoded pixels (3 bytes each) stay until the cache is destroyed; patch rows, 8 times as large, are made per
- *         prompt.
+ * Memory  Decoded pixels (3 bytes each) stay until the cache is destroyed; patch rows,
+ *         8 times as large, are made per prompt.
  * Threads One thread at a time.
  * Tested  tests/unit/data/test_prompt.c */
 #ifndef MIP_DATA_PICTURE_CACHE_H

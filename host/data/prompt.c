@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/data/prompt.c - see prompt.h.
  *
- * How     Messages are laid out in the prompt's own arena, the chat template turns them into ids and labels, pictures
- *         are cut into patches in the order in which the messages show them.
+ * How     Messages are laid out in the prompt's own arena, the chat template turns them into ids
+ *         and labels, pictures are cut into patches in the order in which the messages show them.
  * Tested  tests/unit/data/test_prompt.c */
 #include "data/prompt.h"
 
@@ -251,8 +251,8 @@ out:
 
 mip_status prompt_option_answer(arena *a, const record *r, int i, const char **out) {
     assert(r->task == RECORD_MCQ && i >= 0 && i < r->n_options);
-    const size_t n_own =
-        strlen(r->options[r->answer[0] - 'A']); // record_read saw that answer_text begins with it
+    /* record_read saw that answer_text begins with it. */
+    const size_t n_own = strlen(r->options[r->answer[0] - 'A']);
     char *text = NULL;
     MIP_TRY(arena_printf(a, &text, "%s%s", r->options[i], r->answer_text + n_own));
     *out = text;

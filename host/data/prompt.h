@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/data/prompt.h - a record -> the token sequence and picture patches the model runs on, with labels where
- * wanted.
+/* host/data/prompt.h - a record -> the token sequence and picture patches the model runs on,
+ * with labels where wanted.
  *
- * What    Protocol "mip": one user message, the picture before the text, in the checkpoint's chat template with its
- *         own system line. Text: the question; for mcq followed by one line per option, "\nA: first\nB: second". A
- *         record with turns is rendered as its turns say. The answer is answer_prefix (manifest) + answer_text.
- * Labels  As in transformers: labels[i] is the id at position i where it is part of an answer (end-of-turn token
- *         included), -100 elsewhere. The label of position i is predicted by row i - 1.
+ * What    Protocol "mip": one user message, the picture before the text, in the checkpoint's
+ *         chat template with its own system line. Text: the question; for mcq followed by one line
+ *         per option, "\nA: first\nB: second". A record with turns is rendered as its turns say.
+ *         The answer is answer_prefix (manifest) + answer_text.
+ * Labels  As in transformers: labels[i] is the id at position i where it is part of an answer
+ *         (end-of-turn token included), -100 elsewhere. The label of position i is predicted
+ *         by row i - 1.
  * Tested  tests/unit/data/test_prompt.c */
 #ifndef MIP_DATA_PROMPT_H
 #define MIP_DATA_PROMPT_H
@@ -49,8 +51,9 @@ typedef struct prompt {
 } prompt;
 
 /* prompt_create - ids, labels and pixels of a record. Free with prompt_destroy.
- *   error MIP_E_UNSUPPORTED a task without a prompt here (captions), or several views of one picture (view_policy
- *         all); MIP_E_ARG an answer wanted that the record does not have; errors of tokenizer and picture */
+ *   error MIP_E_UNSUPPORTED a task without a prompt here (captions), or several views of one
+ *         picture (view_policy all); MIP_E_ARG an answer wanted that the record does not have;
+ *         errors of tokenizer and picture */
 mip_status prompt_create(prompt_maker *maker, const record *r, prompt_kind kind, prompt *out);
 
 /* prompt_measure - as prompt_create without pixels (they stay NULL): for lengths and ids. */
@@ -59,12 +62,13 @@ mip_status prompt_measure(prompt_maker *maker, const record *r, prompt_kind kind
 /* prompt_destroy - fine on a zeroed prompt. */
 void prompt_destroy(prompt *p);
 
-/* prompt_continuation - the ids of answer_prefix + answer + end of turn, as the model would say them after a question
- * prompt; appended to `out`. */
+/* prompt_continuation - the ids of answer_prefix + answer + end of turn, as the model would
+ * say them after a question prompt; appended to `out`. */
 mip_status prompt_continuation(const prompt_maker *maker, const char *answer, token_list *out);
 
-/* prompt_option_answer - what the model says when it chooses option i of an mcq record: the option's text and
- * whatever the record's answer_text has after its own option (the full stop of the demo). In the arena. */
+/* prompt_option_answer - what the model says when it chooses option i of an mcq record:
+ * the option's text and whatever the record's answer_text has after its own option (the full
+ * stop of the demo). In the arena. */
 mip_status prompt_option_answer(arena *a, const record *r, int i, const char **out);
 
 #endif

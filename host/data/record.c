@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/data/record.c - see record.h.
  *
- * How     A line is parsed into a JSON tree, its fields are copied into the arena one by one. A field of the wrong
- *         kind becomes a breach and reading goes on with the next field.
+ * How     A line is parsed into a JSON tree, its fields are copied into the arena one by one.
+ *         A field of the wrong kind becomes a breach and reading goes on with the next field.
  * Tested  tests/unit/data/test_record.c */
 #include "data/record.h"
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/data/record.h - one line of items.jsonl or train.jsonl: a question, or a training conversation.
+/* host/data/record.h - one line of items.jsonl or train.jsonl: a question,
+ * or a training conversation.
  *
- * What    The neutral format "mmu-bench/1": raw question and options, no prompt. Prompts are made by data/prompt.h.
- *         Every string and array lives in the arena of the data set and is read-only.
+ * What    The neutral format "mmu-bench/1": raw question and options, no prompt.
+ *         Prompts are made by data/prompt.h. Every string and array lives in the arena of the data
+ *         set and is read-only.
  * Tested  tests/unit/data/test_record.c */
 #ifndef MIP_DATA_RECORD_H
 #define MIP_DATA_RECORD_H
@@ -74,8 +76,8 @@ typedef struct record {
     int64_t line;               // of its file, from 1: for messages
 } record;
 
-/* record_subset_name / _task_name / _modality_name - the spelling of the format, e.g. "full", "train", "image".
- * Static. */
+/* record_subset_name / _task_name / _modality_name - the spelling of the format, e.g.
+ * "full", "train", "image". Static. */
 const char *record_subset_name(record_subset subset);
 const char *record_task_name(record_task task);
 const char *record_modality_name(record_modality modality);
@@ -87,7 +89,8 @@ bool record_modality_parse(const char *name, record_modality *out);
 
 /* record_read - one line of a data file, and the rules that need nothing but the line itself.
  *   in    text [n_bytes] with a NUL after it; `file` is borrowed and names it in messages
- *   out   *out overwritten, in arena a; every fault is added to `b`; if there was one, *out must not be used
+ *   out   *out overwritten, in arena a; every fault is added to `b`; if there was one,
+ *         *out must not be used
  *   error MIP_E_NOMEM only */
 mip_status record_read(arena *a, breach_list *b, const char *file, int64_t line, const char *text,
                        size_t n_bytes, record *out);
@@ -98,7 +101,8 @@ bool record_in_split(const record *r, const char *split);
 /* record_id_is_legal - "[a-z0-9/_+-]+": the alphabet of ids. */
 bool record_id_is_legal(const char *id);
 
-/* record_path_is_inside - a relative path without "..": a data set must not make us read other files. */
+/* record_path_is_inside - a relative path without "..": a data set must not make us
+ * read other files. */
 bool record_path_is_inside(const char *path);
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/data/user_prompt.h - a prompt somebody typed: text or ids with picture files, outside any data set.
+/* host/data/user_prompt.h - a prompt somebody typed: text or ids with picture files,
+ * outside any data set.
  *
- * What    Text: one user turn, the pictures in order, then the text, in the checkpoint's chat template, ending where the model is
- *         to answer. Ids: taken as they are, image tokens already repeated as often as the pictures need.
+ * What    Text: one user turn, the pictures in order, then the text, in the checkpoint's
+ *         chat template, ending where the model is to answer. Ids: taken as they are,
+ *         image tokens already repeated as often as the pictures need.
  * Tested  tests/cli/generate.sh (the ids transformers generates) */
 #ifndef MIP_DATA_USER_PROMPT_H
 #define MIP_DATA_USER_PROMPT_H
@@ -26,8 +28,10 @@ typedef struct user_prompt {
 } user_prompt;
 
 /* user_prompt_create - ids and pixels. Free with user_prompt_destroy.
- *   in    m: only its numbers are used, a model of a dry session will do; front: not used with ids, may be NULL then
- *   error MIP_E_UNSUPPORTED pictures for a model without vision; errors of image_read, patchify_image and chat_encode */
+ *   in    m: only its numbers are used, a model of a dry session will do; front:
+ *         not used with ids, may be NULL then
+ *   error MIP_E_UNSUPPORTED pictures for a model without vision; errors of image_read,
+ *         patchify_image and chat_encode */
 mip_status user_prompt_create(const model *m, const text_front *front, const user_input *input,
                               user_prompt *out);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/eval/aggregate.c - see aggregate.h.
  *
- * Source  Wilson 1927: centre (p + z^2/2n) / (1 + z^2/n), half width z sqrt(p(1-p)/n + z^2/4n^2) / (1 + z^2/n).
+ * Source  Wilson 1927: centre (p + z^2/2n) / (1 + z^2/n), half width z sqrt(p(1-p)/n +
+ *         z^2/4n^2) / (1 + z^2/n).
  * Tested  tests/unit/eval/test_aggregate.c */
 #include "eval/aggregate.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/eval/aggregate.h - records of single questions -> accuracies with n and interval.
  *
- * What    A cell is (set, modality, task). The paper's names: FVQA, FQA (forget, image / text, mcq), RVQA, RQA
- *         (retain), CVQA, CQA (celebrity), HVQA, HQA (holdout); VGEN / GEN and VCLOZE / CLOZE likewise.
+ * What    A cell is (set, modality, task). The paper's names: FVQA, FQA (forget,
+ *         image / text, mcq), RVQA, RQA (retain), CVQA, CQA (celebrity), HVQA, HQA (holdout);
+ *         VGEN / GEN and VCLOZE / CLOZE likewise.
  * Tested  tests/unit/eval/test_aggregate.c */
 #ifndef MIP_EVAL_AGGREGATE_H
 #define MIP_EVAL_AGGREGATE_H
@@ -34,8 +35,10 @@ typedef struct cell_table {
 /* cell_name - "FVQA", "RGEN", "CVCLOZE", ... Static. */
 const char *cell_name(eval_set set, record_task task, record_modality modality);
 
-/* aggregate_records - counts of the records whose model_sha is given (NULL = all). *out overwritten.
- *   error MIP_E_FORMAT if one question of one model occurs twice: a table would count it twice (names the id). */
+/* aggregate_records - counts of the records whose model_sha is given (NULL = all).
+ * *out overwritten.
+ *   error MIP_E_FORMAT if one question of one model occurs twice: a table would count it
+ *         twice (names the id). */
 mip_status aggregate_records(const eval_records *records, const char *model_sha, cell_table *out);
 
 #endif

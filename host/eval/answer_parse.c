@@ -21,7 +21,8 @@ static char lower(char c) {
     return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }
 
-/* Part of a word: letters, digits, the apostrophe of "I'm", and every byte of a character outside ASCII. */
+/* Part of a word: letters, digits, the apostrophe of "I'm", and every byte of a character
+ * outside ASCII. */
 static bool is_word(char c) {
     const char l = lower(c);
     return (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') || c == '\'' || c == '_' ||
@@ -65,8 +66,8 @@ static int letter_index(char c, int n_options) {
     return i >= 0 && i < n_options ? i : ANSWER_UNREADABLE;
 }
 
-/* "B", "b.", "(B)", "B: Oslo", "(b) Oslo": a letter that opens the output and is marked as a label or stands
- * alone. */
+/* "B", "b.", "(B)", "B: Oslo", "(b) Oslo": a letter that opens the output and is marked
+ * as a label or stands alone. */
 static int leading_letter(span s, int n_options) {
     size_t i = s.n > 0 && s.text[0] == '(' ? 1 : 0;
     if (i >= s.n) {
@@ -80,7 +81,8 @@ static int leading_letter(span s, int n_options) {
     return ends || marked ? found : ANSWER_UNREADABLE;
 }
 
-/* An upper-case letter with no word character beside it, and no word after it: "... is B.", not "A baker". */
+/* An upper-case letter with no word character beside it, and no word after it: "...
+ * is B.", not "A baker". */
 static bool ends_phrase(span s, size_t i) {
     if ((i > 0 && is_word(s.text[i - 1])) || (i + 1 < s.n && is_word(s.text[i + 1]))) {
         return false;

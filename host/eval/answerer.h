@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/eval/answerer.h - who answers the questions of an evaluation: a model, or a stand-in of a test.
+/* host/eval/answerer.h - who answers the questions of an evaluation: a model,
+ * or a stand-in of a test.
  *
- * What    Two functions. The answer to a prompt must not depend on the other prompts of the call: resuming relies on
- *         it.
- * Tested  tests/unit/eval/test_protocol_mip.c (a stand-in), test_answerer_session.c (the tiny model) */
+ * What    Two functions. The answer to a prompt must not depend on the other prompts of the call:
+ *         resuming relies on it.
+ * Tested  tests/unit/eval/test_protocol_mip.c (a stand-in), test_answerer_session.c
+ *         (the tiny model) */
 #ifndef MIP_EVAL_ANSWERER_H
 #define MIP_EVAL_ANSWERER_H
 
@@ -33,12 +35,13 @@ typedef struct answerer {
                         const continuation_ids *continuations, double *logp);
 } answerer;
 
-/* answerer_of_session - greedy generation and continuation scores of the session's model. `s` is borrowed; every call
- * is planned and grows the session's arena to what it needs. */
+/* answerer_of_session - greedy generation and continuation scores of the session's model.
+ * `s` is borrowed; every call is planned and grows the session's arena to what it needs. */
 answerer answerer_of_session(session *s);
 
-/* A stand-in that answers nothing and adds up what the answers would need: flops and bytes of all calls, the largest
- * arena. Every answer counts with max_new_tokens, so it is an upper bound. The session may be a dry one. */
+/* A stand-in that answers nothing and adds up what the answers would need: flops and bytes of all
+ * calls, the largest arena. Every answer counts with max_new_tokens, so it is an upper bound.
+ * The session may be a dry one. */
 typedef struct answer_planner {
     session *s;     // borrowed
     exec_need need; // sum so far; zero it first

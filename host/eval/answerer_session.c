@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/eval/answerer_session.c - see answerer.h.
  *
- * How     Each call is a piece of work of the session: it runs twice, dry and for real; answers are taken from the
- *         second.
+ * How     Each call is a piece of work of the session: it runs twice, dry and for real;
+ *         answers are taken from the second.
  * Tested  tests/unit/eval/test_answerer_session.c */
 #include "eval/answerer.h"
 

@@ -21,7 +21,7 @@ const char *eval_set_name(eval_set set) {
     return SETS[set];
 }
 
-/* ---- writing ------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 /* An option by its letter, or null. */
 static mip_status put_option(json_writer *w, const char *key, int option) {
@@ -74,7 +74,7 @@ mip_status eval_record_write(const eval_record *r, str *out) {
     return json_end(&w);
 }
 
-/* ---- reading ------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static mip_status read_text(arena *a, const json_doc *doc, const char *key, const char **out) {
     const char *found = NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/eval/eval_record.h - the result of one question, and its line in eval/items.jsonl.
  *
- * What    One JSON object per line with named fields in a fixed order; no times, so equal results are equal bytes.
- *         Every table is recomputed from these lines alone.
+ * What    One JSON object per line with named fields in a fixed order; no times, so equal results
+ *         are equal bytes. Every table is recomputed from these lines alone.
  * Tested  tests/unit/eval/test_eval_record.c */
 #ifndef MIP_EVAL_EVAL_RECORD_H
 #define MIP_EVAL_EVAL_RECORD_H
@@ -29,9 +29,8 @@ typedef struct eval_record {
     record_modality modality;
     const char *protocol; // "mip"
     const char *model_sha;
-    const char *
-        prompt_sha; // prompt ids, image hashes and decode settings: what decides the output beside the model
-    int64_t n_prompt; // tokens, image tokens included
+    const char *prompt_sha; // prompt ids, image hashes, decode settings: what the output depends on
+    int64_t n_prompt;       // tokens, image tokens included
     int64_t n_image_tokens;
     const char *output; // decoded, special tokens skipped
     int64_t n_tokens;
@@ -39,11 +38,10 @@ typedef struct eval_record {
     bool stopped;          // by a stop token, not by the limit
     int parsed;            // mcq: option index or -1; else -1
     bool correct;
-    bool unreadable; // mcq: no option can be read; else: blank output
-    int n_options;   // options with a likelihood; 0 = not computed
-    double options_logp
-        [RECORD_MAX_OPTIONS]; // sum of log p over the answer's tokens, end of turn included
-    int likelihood_choice;    // index of the largest, ties to the first; -1 = not computed
+    bool unreadable;                         // mcq: no option can be read; else: blank output
+    int n_options;                           // options with a likelihood; 0 = not computed
+    double options_logp[RECORD_MAX_OPTIONS]; // log p of the answer's tokens, end of turn included
+    int likelihood_choice; // index of the largest, ties to the first; -1 = not computed
     bool likelihood_correct;
 } eval_record;
 
@@ -53,7 +51,8 @@ const char *eval_set_name(eval_set set);
 /* eval_record_write - append the record's JSON object (no newline) to `out`. */
 mip_status eval_record_write(const eval_record *r, str *out);
 
-/* eval_record_read - parse one line; strings in arena a. MIP_E_FORMAT with file:line and the field. */
+/* eval_record_read - parse one line; strings in arena a. MIP_E_FORMAT with file:line
+ * and the field. */
 mip_status eval_record_read(arena *a, const char *file, int64_t line, const char *text,
                             size_t n_bytes, eval_record *out);
 
@@ -63,8 +62,8 @@ typedef struct eval_records {
     eval_record *items; // in the arena
 } eval_records;
 
-/* eval_records_load - all whole lines of an items.jsonl; a torn last line (no newline) is ignored. MIP_E_IO,
- * MIP_E_FORMAT. */
+/* eval_records_load - all whole lines of an items.jsonl; a torn last line (no newline) is ignored.
+ * MIP_E_IO, MIP_E_FORMAT. */
 mip_status eval_records_load(arena *a, const char *path, eval_records *out);
 
 #endif

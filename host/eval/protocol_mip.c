@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/eval/protocol_mip.c - see protocol_mip.h.
  *
- * How     select -> measure (lengths and hashes, no pixels) -> sort -> drop what the file has -> batches: prompts,
- *         answers, judge, append.
+ * How     select -> measure (lengths and hashes, no pixels) -> sort -> drop what the file has
+ *         -> batches: prompts, answers, judge, append.
  * Tested  tests/unit/eval/test_protocol_mip.c */
 #include "eval/protocol_mip.h"
 
@@ -46,7 +46,7 @@ typedef struct question_list {
     question *items;
 } question_list;
 
-/* ---- which questions ----------------------------------------------------------------------- */
+/* ---- which questions ------------------------------------------------------------------------- */
 
 static mip_status filter_of_set(arena *a, const eval_job *job, eval_set set, record_filter *out) {
     static const record_subset subsets[EVAL_SETS] = {RECORD_FULL, RECORD_FULL, RECORD_CELEBRITY,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/io/config.c - see config.h: YAML tree and `--set` -> checked struct.
  *
- * Every value, the defaults of the table too, takes one way: YAML node -> value_bind -> the field at its offset. */
+ * Every value, the defaults of the table too, takes one way: YAML node -> value_bind ->
+ * the field at its offset. */
 #include "io/config.h"
 
 #include <inttypes.h>
@@ -105,8 +106,8 @@ static mip_status flags_bind(const loader *l, const config_key *key, const yaml_
     if (node->kind == YAML_MAP) {
         return refuse(l, key, node);
     }
-    const yaml_node *item =
-        node->kind == YAML_LIST ? node->first : node; // one name may stand alone
+    /* One name may stand alone. */
+    const yaml_node *item = node->kind == YAML_LIST ? node->first : node;
     for (; item != NULL; item = node->kind == YAML_LIST ? item->next : NULL) {
         const config_choice *c =
             item->kind == YAML_SCALAR ? choice_find(key->choices, item->text) : NULL;
@@ -172,7 +173,8 @@ static mip_status value_bind(loader *l, const config_key *key, const yaml_node *
     return !node->quoted && number_bind(key, node->text, field) ? MIP_OK : refuse(l, key, node);
 }
 
-/* Did you mean: for "atribute" a section or top-level key; for "top_k" the key whose last part it is; else any key. */
+/* Did you mean: for "atribute" a section or top-level key; for "top_k" the key whose last
+ * part it is; else any key. */
 static const char *nearest_key(const loader *l, const char *name) {
     static const char *const sections[] = {"model", "data", "device", "attribute", "edit", "eval"};
     const char *names[MAX_KEYS + sizeof sections / sizeof sections[0]];

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/io/config.h - the settings of one experiment, read from a YAML file and `--set key=value`.
  *
- * What    One plain struct, filled from the schema table of config_schema.c (defaults, types, ranges, help).
- *         Integers are int64_t, numbers double, lists of names bit masks, strings borrowed from the arena.
+ * What    One plain struct, filled from the schema table of config_schema.c (defaults, types,
+ *         ranges, help). Integers are int64_t, numbers double, lists of names bit masks,
+ *         strings borrowed from the arena.
  * Letters (a)..(r) are the rows of the method's table of under-specified choices.
  * Tested  tests/unit/io/test_config.c */
 #ifndef MIP_IO_CONFIG_H
@@ -30,7 +31,7 @@ typedef enum config_representative {
     CONFIG_REPRESENTATIVE_SUM // all of the top K
 } config_representative;
 typedef enum config_path_entries {
-    CONFIG_PATH_REPRESENTATIVE, // only the representatives follow the node (Algorithm 1 of the paper)
+    CONFIG_PATH_REPRESENTATIVE, // only the representatives follow the node (Algorithm 1)
     CONFIG_PATH_TOP_K           // all K of a layer do (the released code)
 } config_path_entries;
 typedef enum config_nonpath { CONFIG_NONPATH_CONSTANT, CONFIG_NONPATH_LIVE } config_nonpath;
@@ -130,8 +131,7 @@ typedef struct config_edit {
     int64_t random_seed;
     config_prune prune; // (k)
     config_train train; // (l)
-    int64_t
-        layer; // (m) decoder block, 0-based; more than the model has is an error of the edit stage
+    int64_t layer;      // (m) decoder block, 0-based; the edit checks that the model has it
     config_edit_positions positions; // (n)
     double strength;                 // (o) lambda
     config_directions directions;    // (p)
@@ -172,19 +172,20 @@ typedef struct mip_config {
 } mip_config;
 
 /* config_load - read, apply `--set`, check, fill in defaults.
- *   in    path of a YAML file, or NULL for defaults and sets only; sets [n_sets] "key=value" strings, applied in order
+ *   in    path of a YAML file, or NULL for defaults and sets only; sets [n_sets] "key=value"
+ *         strings, applied in order
  *   out   *out overwritten; its strings live in arena a
- *   error MIP_E_CONFIG: unknown key (with the nearest right one), wrong type, out of range, missing required key,
- *         each with file:line (or "--set"); MIP_E_IO if the file cannot be read */
+ *   error MIP_E_CONFIG: unknown key (with the nearest right one), wrong type, out of range, missing
+ *         required key, each with file:line (or "--set"); MIP_E_IO if the file cannot be read */
 mip_status config_load(arena *a, const char *path, const char *const *sets, size_t n_sets,
                        mip_config *out);
 
-/* config_write - the resolved config as YAML text, every key written out in schema order; loading it gives an equal
- *   struct. *out lives in arena a. */
+/* config_write - the resolved config as YAML text, every key written out in schema order;
+ * loading it gives an equal struct. *out lives in arena a. */
 mip_status config_write(arena *a, const mip_config *config, const char **out);
 
-/* config_help - the text of `mip help config`: every key with type, unit, range, default, meaning and source.
- *   *out lives in arena a. */
+/* config_help - the text of `mip help config`: every key with type, unit, range, default,
+ * meaning and source. *out lives in arena a. */
 mip_status config_help(arena *a, const char **out);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/io/config_schema.c - see config_schema.h.
  *
- * Sources: "MIP-Editor" is the AAAI-26 paper and its released code; (a)..(u) are the choices that it leaves open. */
+ * Sources: "MIP-Editor" is the AAAI-26 paper and its released code; (a)..(u) are the choices
+ * that it leaves open. */
 #include "io/config_schema.h"
 
 #include <ctype.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/io/config_schema.h - the one table of settings: what config_load checks and `mip help config` prints.
+/* host/io/config_schema.h - the one table of settings: what config_load checks and `mip
+ * help config` prints.
  *
  * Adding a key = one field in config.h and one row in config_schema.c.
  * Tested  tests/unit/io/test_config.c (every row: default in range, written and read back) */

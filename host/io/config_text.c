@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/io/config_text.c - a config as text: the resolved YAML of a run folder, and the help of all keys.
+/* host/io/config_text.c - a config as text: the resolved YAML of a run folder,
+ * and the help of all keys.
  *
  * Tested  tests/unit/io/test_config.c (what is written loads as the same struct) */
 #include <inttypes.h>

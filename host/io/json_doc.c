@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/io/json_doc.c - see json_doc.h.
  *
- * Values carry no parent pointer: the path in a message is found by walking the tree, which only errors pay for. */
+ * Values carry no parent pointer: the path in a message is found by walking the tree,
+ * which only errors pay for. */
 #include "io/json_doc.h"
 
 #include <cjson/cJSON.h>
@@ -213,7 +214,8 @@ static void found_text(const json_value *value, char out[FOUND_BYTES]) {
     }
 }
 
-/* The one place where a type error gets its words. value may be NULL: then object and key say where it is missing. */
+/* The one place where a type error gets its words. value may be NULL: then object and key
+ * say where it is missing. */
 static mip_status refuse(const json_doc *doc, const json_value *object, const char *key,
                          const json_value *value, const char *expected) {
     char path[PATH_BYTES];

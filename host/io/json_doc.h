@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/io/json_doc.h - a JSON text as a tree of values, with getters whose messages name file and key.
+/* host/io/json_doc.h - a JSON text as a tree of values, with getters whose messages
+ * name file and key.
  *
- * What    cJSON after json_scan, with duplicate keys refused. Getters say what was expected and found:
- *         "config.json: text_config.hidden_size: expected integer 1..65536, found \"big\"".
+ * What    cJSON after json_scan, with duplicate keys refused. Getters say what was expected and
+ *         found: "config.json: text_config.hidden_size: expected integer 1..65536, found \"big\"".
  * Memory  The document owns the tree; every json_value and string is borrowed from it.
- * Cost    json_find is linear in the size of the object: walk large ones with json_first / json_next.
+ * Cost    json_find is linear in the size of the object: walk large ones with
+ *         json_first / json_next.
  * Tested  tests/unit/io/test_json_doc.c */
 #ifndef MIP_IO_JSON_DOC_H
 #define MIP_IO_JSON_DOC_H
@@ -35,10 +37,12 @@ typedef enum json_kind {
 
 enum { JSON_MAX_DEPTH = 64 };
 
-/* json_doc_read - parse a whole file. MIP_E_IO; MIP_E_FORMAT if it is larger than max_bytes or not valid JSON. */
+/* json_doc_read - parse a whole file. MIP_E_IO; MIP_E_FORMAT if it is larger than max_bytes
+ * or not valid JSON. */
 mip_status json_doc_read(const char *path, size_t max_bytes, json_doc *out);
 
-/* json_doc_parse - parse text [n_bytes] with text[n_bytes] == '\0'. limits NULL: depth JSON_MAX_DEPTH, any number. */
+/* json_doc_parse - parse text [n_bytes] with text[n_bytes] == '\0'. limits NULL:
+ * depth JSON_MAX_DEPTH, any number. */
 mip_status json_doc_parse(const char *name, const char *text, size_t n_bytes,
                           const json_limits *limits, json_doc *out);
 
@@ -50,18 +54,19 @@ json_kind json_kind_get(const json_value *value);
 /* json_find - the member of an object, or NULL: no such key, object NULL, or not an object. */
 const json_value *json_find(const json_value *object, const char *key);
 
-/* json_size / json_at - members of an array or object; 0 / NULL for other kinds or outside. json_at is linear. */
+/* json_size / json_at - members of an array or object; 0 / NULL for other kinds or outside.
+ * json_at is linear. */
 int64_t json_size(const json_value *value);
 const json_value *json_at(const json_value *value, int64_t i);
 
-/* json_first / json_next / json_key - walk members: for (v = json_first(o); v != NULL; v = json_next(v)). key NULL
- * in arrays. */
+/* json_first / json_next / json_key - walk members: for (v = json_first(o); v != NULL;
+ * v = json_next(v)). key NULL in arrays. */
 const json_value *json_first(const json_value *value);
 const json_value *json_next(const json_value *value);
 const char *json_key(const json_value *value);
 
-/* json_value_* - this value as the type; MIP_E_FORMAT with its path if it is another, or outside [min, max].
- * Integers must have no fraction and |value| < 2^53. */
+/* json_value_* - this value as the type; MIP_E_FORMAT with its path if it is another,
+ * or outside [min, max]. Integers must have no fraction and |value| < 2^53. */
 mip_status json_value_i64(const json_doc *doc, const json_value *value, int64_t min, int64_t max,
                           int64_t *out);
 mip_status json_value_f64(const json_doc *doc, const json_value *value, double min, double max,
@@ -91,7 +96,8 @@ mip_status json_bool_or(const json_doc *doc, const json_value *object, const cha
 mip_status json_string_or(const json_doc *doc, const json_value *object, const char *key,
                           const char *fallback, const char **out);
 
-/* json_path - "text_config.rope_scaling.mrope_section[2]" of a value, cut to fit; "" for the root. For own messages. */
+/* json_path - "text_config.rope_scaling.mrope_section[2]" of a value, cut to fit;
+ * "" for the root. For own messages. */
 void json_path(const json_doc *doc, const json_value *value, char *out, size_t out_bytes);
 
 #endif

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/io/safetensors_index.h - the weights of a checkpoint directory, one file or many shards, under one lookup.
+/* host/io/safetensors_index.h - the weights of a checkpoint directory, one file or many
+ * shards, under one lookup.
  *
- * What    DIR/model.safetensors if it is there, else DIR/model.safetensors.index.json with {"weight_map": {tensor:
- *         file}}. A path that is itself a .safetensors file is taken as the one file.
- * Refused shard names that are no bare file names; mapped tensors that their shard lacks; a tensor in two shards.
- *         Tensors in a shard but not in the map are left out, with a warning. total_size is advisory (tied weights
- *         make it wrong) and not read.
+ * What    DIR/model.safetensors if it is there, else DIR/model.safetensors.index.json
+ *         with {"weight_map": {tensor: file}}. A path that is itself a .safetensors file
+ *         is taken as the one file.
+ * Refused shard names that are no bare file names; mapped tensors that their shard lacks;
+ * a tensor in two shards.
+ *         Tensors in a shard but not in the map are left out, with a warning.
+ *         total_size is advisory (tied weights make it wrong) and not read.
  * Tested  tests/unit/io/test_safetensors_index.c */
 #ifndef MIP_IO_SAFETENSORS_INDEX_H
 #define MIP_IO_SAFETENSORS_INDEX_H

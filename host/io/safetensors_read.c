@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/io/safetensors_read.c - see safetensors_read.h.
  *
- * Order of trust: file size (fstat, once) -> header length -> header text (json_scan) -> entries -> all byte ranges
- * together. Nothing read from the file is used as a size before it was compared with the file's own size. */
+ * Order of trust: file size (fstat, once) -> header length -> header text (json_scan)
+ * -> entries -> all byte ranges together. Nothing read from the file is used as a size before
+ * it was compared with the file's own size. */
 #include "io/safetensors_read.h"
 
 #include <errno.h>
@@ -64,8 +65,8 @@ static mip_status read_at(const safetensors_file *f, void *dst, size_t n_bytes, 
 
 static mip_status file_open(safetensors_file *f) {
     struct stat st;
-    f->fd = open(f->path,
-                 O_RDONLY | O_CLOEXEC | O_NONBLOCK); // NONBLOCK: a FIFO must not hang before fstat
+    /* NONBLOCK: a FIFO must not hang before fstat. */
+    f->fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (f->fd < 0 || fstat(f->fd, &st) != 0) {
         MIP_FAIL(MIP_E_IO, NULL, "cannot open %s: %s", f->path, strerror(errno));
     }
@@ -308,8 +309,8 @@ const safetensors_entry *safetensors_find(const safetensors_file *file, const ch
     return bsearch(&key, file->entries, (size_t)file->n, sizeof key, compare_name);
 }
 
-/* n elements from the `first` of the tensor on. 16-bit types widen through a stage that stays in the first-level
- * cache. */
+/* n elements from the `first` of the tensor on. 16-bit types widen through a stage that
+ * stays in the first-level cache. */
 static mip_status elems_read(const safetensors_entry *e, int64_t first, int64_t n, mip_dtype to,
                              bool check_finite, void *dst) {
     const int64_t from_bytes = (int64_t)dtype_bytes(e->dtype);

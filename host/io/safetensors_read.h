@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/io/safetensors_read.h - one safetensors file: a checked header, tensors read straight into the caller's memory.
+/* host/io/safetensors_read.h - one safetensors file: a checked header, tensors read straight
+ * into the caller's memory.
  *
- * What    u64 little-endian N, N bytes of JSON {name: {dtype, shape, data_offsets}}, then the data. Everything in the
- *         header is checked before anything is allocated from it; data comes by pread (a map of a file that shrinks
- *         would be a SIGBUS), each element converted at most once.
+ * What    u64 little-endian N, N bytes of JSON {name: {dtype, shape, data_offsets}}, then the data.
+ *         Everything in the header is checked before anything is allocated from it;
+ *         data comes by pread (a map of a file that shrinks would be a SIGBUS), each element
+ *         converted at most once.
  * Shapes  tensors are row-major [out, in]; a "row" is one index of the outermost dimension.
- * Refused holes, overlaps and tails in the data; sizes that disagree with shapes; duplicate names; unknown dtypes; more
- *         than 10^6 tensors, rank over 8, names over 512 bytes, headers over 100 MB; whatever is no regular file.
+ * Refused holes, overlaps and tails in the data; sizes that disagree with shapes;
+ * duplicate names; unknown dtypes; more
+ *         than 10^6 tensors, rank over 8, names over 512 bytes, headers over 100 MB;
+ *         whatever is no regular file.
  * Threads a file may be read by several threads at once.
  * Tested  tests/unit/io/test_safetensors_read.c (hostile files included) */
 #ifndef MIP_IO_SAFETENSORS_READ_H
@@ -33,8 +37,9 @@ typedef struct safetensors_entry {
     int64_t n_elems;
 } safetensors_entry;
 
-/* safetensors_open - open and check the header; *out is owned by the caller. MIP_E_IO; MIP_E_FORMAT names file, tensor
- * and rule; MIP_E_UNSUPPORTED for a dtype that exists but is not read here (FP8, ...). */
+/* safetensors_open - open and check the header; *out is owned by the caller. MIP_E_IO;
+ * MIP_E_FORMAT names file, tensor and rule; MIP_E_UNSUPPORTED for a dtype that exists but
+ * is not read here (FP8, ...). */
 mip_status safetensors_open(const char *path, safetensors_file **out);
 
 /* safetensors_close - also frees the entries; NULL is fine. */
@@ -55,8 +60,8 @@ const safetensors_entry *safetensors_find(const safetensors_file *file, const ch
 mip_status safetensors_read(const safetensors_entry *entry, mip_dtype to, bool check_finite,
                             void *dst);
 
-/* safetensors_read_rows - the same for rows [begin, end) of the outermost dimension. MIP_E_ARG outside or for a
- * scalar. */
+/* safetensors_read_rows - the same for rows [begin, end) of the outermost dimension.
+ * MIP_E_ARG outside or for a scalar. */
 mip_status safetensors_read_rows(const safetensors_entry *entry, int64_t begin, int64_t end,
                                  mip_dtype to, bool check_finite, void *dst);
 

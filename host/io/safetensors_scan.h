@@ -8,8 +8,8 @@
 
 #include "io/safetensors_read.h"
 
-/* safetensors_scan - *out_index: the first element that is NaN or Inf, or -1. Only F32, F16 and BF16 are looked at.
- * Errors of reading. */
+/* safetensors_scan - *out_index: the first element that is NaN or Inf, or -1. Only F32,
+ * F16 and BF16 are looked at. Errors of reading. */
 mip_status safetensors_scan(const safetensors_entry *entry, int64_t *out_index);
 
 #endif

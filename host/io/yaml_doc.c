@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/io/yaml_doc.c - see yaml_doc.h.
  *
- * A stack of open lists and maps; each event adds a node to the top one. In a map, scalars are keys and values in
- *         turn. */
+ * A stack of open lists and maps; each event adds a node to the top one. In a map,
+ * scalars are keys and values in turn. */
 #include "io/yaml_doc.h"
 
 #include <string.h>

@@ -2,8 +2,9 @@
 /* host/io/yaml_doc.h - a YAML text as a tree of nodes that know their line.
  *
  * What    Block and flow maps, lists and scalars of one document, read through libyaml's events.
- * Refused what a settings file does not need: anchors and aliases (a few bytes can stand for gigabytes), tags, several
- *         documents, keys that are no scalars, duplicate keys, nesting over 16, invalid UTF-8, files over 1 MiB.
+ * Refused what a settings file does not need: anchors and aliases (a few bytes can stand for
+ *         gigabytes), tags, several documents, keys that are no scalars, duplicate keys, nesting
+ *         over 16, invalid UTF-8, files over 1 MiB.
  * Memory  Everything lives in the caller's arena.
  * Tested  tests/unit/io/test_yaml_doc.c */
 #ifndef MIP_IO_YAML_DOC_H
@@ -30,7 +31,8 @@ struct yaml_node {
     yaml_node *next;  // next member of the same parent
 };
 
-/* yaml_parse - *out is the root; an empty text is an empty map. MIP_E_CONFIG "NAME:LINE:COLUMN: what". */
+/* yaml_parse - *out is the root; an empty text is an empty map. MIP_E_CONFIG with
+ * "NAME:LINE:COLUMN: what". */
 mip_status yaml_parse(arena *a, const char *name, const char *text, size_t n_bytes,
                       const yaml_node **out);
 

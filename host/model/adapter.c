@@ -36,8 +36,8 @@ mip_status adapter_fwd(exec *x, const adapter *a, int64_t rows, const float *in,
     mip_norm_args norm = norm_args(a, rows, in);
     norm.y = y;
     MIP_TRY(norm_fwd(x, norm));
-    MIP_TRY(
-        linear_fwd(x, &a->in, groups, y, s->pre, 0)); // `group` consecutive rows are one row here
+    /* `group` consecutive rows are one row here. */
+    MIP_TRY(linear_fwd(x, &a->in, groups, y, s->pre, 0));
     MIP_TRY(EXEC_NEW(x, groups * a->in.out, &hidden));
     mip_act_args act = act_args(a, groups, s->pre);
     act.a = hidden;

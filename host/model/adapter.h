@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/model/adapter.h - the connector from the vision tower to the language model: norm, group, linear, act, linear.
+/* host/model/adapter.h - the connector from the vision tower to the language model:
+ * norm, group, linear, act, linear.
  *
  * Shapes  in [P, Cv] -> norm -> [P / group, group * Cv] -> [P / group, C].
  * Tested  tests/unit/model/test_adapter.c, test_parity.c */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/model/block.c - see block.h.
  *
- * What    The two halves of a block (attention, FFN) in each of the three passes. Norms and the activation are recomputed in
- *         the backward and tangent passes: they cost O(N C) and saving them would double the memory.
- * Cost    fwd N (C (H + 2G) D + H D C + 3 C F) multiply-adds plus attention; vjp and jvp the same, attention twice. */
+ * What    The two halves of a block (attention, FFN) in each of the three passes.
+ *         Norms and the activation are recomputed in the backward and tangent passes:
+ *         they cost O(N C) and saving them would double the memory.
+ * Cost    fwd N (C (H + 2G) D + H D C + 3 C F) multiply-adds plus attention; vjp and jvp the same,
+ *         attention twice. */
 #include "model/block.h"
 
 #include "base/status_priv.h"
@@ -172,8 +174,8 @@ static mip_status ffn_vjp(const block_call *c, const block_saved *s, float *dh,
     const size_t mark = exec_mark(c->x);
     float *da = NULL;
     float *d_pre = NULL;
-    float *y =
-        NULL; // gradient of the norm's output; before that the norm's output, where a weight gradient needs it
+    /* Gradient of the norm's output; before that the output, where a weight gradient needs it. */
+    float *y = NULL;
 
     if (g != NULL && linear_wanted(&g->ffn_out)) {
         float *a = NULL;

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/model/block.h - ONE transformer block for every stack: forward, VJP and JVP over one descriptor.
+/* host/model/block.h - ONE transformer block for every stack: forward, VJP and JVP
+ * over one descriptor.
  *
- * What    h1 = h + out(attention(rope(qkv(norm(h)))));  h' = h1 + down(act(gate) * up) with [gate | up] = ffn_in(norm(h1)).
- *         No family test in here: a family file only fills descriptors.
+ * What    h1 = h + out(attention(rope(qkv(norm(h)))));  h' = h1 + down(act(gate) * up)
+ *         with [gate | up] = ffn_in(norm(h1)). No family test in here: a family file only
+ *         fills descriptors.
  * Source  models.md sections 2 and 10 (forward, backward and tangent formulas).
  * Shapes  h [N, C], qkv [N, (H + 2 G) D] as columns q | k | v, gate-up [N, 2F] (plain FFN: [N, F]).
- * Tested  tests/unit/model/test_block.c (adjoint identity, finite differences), test_parity.c (transformers). */
+ * Tested  tests/unit/model/test_block.c (adjoint identity, finite differences), test_parity.c
+ *         (transformers). */
 #ifndef MIP_MODEL_BLOCK_H
 #define MIP_MODEL_BLOCK_H
 
@@ -47,11 +50,13 @@ typedef struct row_layout {
     const float *cos, *sin; // dev [N, D / 2]
 } row_layout;
 
-/* row_layout_set_rope - rows->cos and rows->sin from host tables [N, half_dim], copied into the exec's arena. */
+/* row_layout_set_rope - rows->cos and rows->sin from host tables [N, half_dim],
+ * copied into the exec's arena. */
 mip_status row_layout_set_rope(exec *x, row_layout *rows, int64_t half_dim, const float *cos_table,
                                const float *sin_table);
 
-/* Keys and values of rows computed before (constants), per layer; segments point into them by prefix_begin/len. */
+/* Keys and values of rows computed before (constants), per layer; segments point into
+ * them by prefix_begin/len. */
 typedef struct kv_rows {
     const float *k, *v; // dev, row stride ld; k is after rope
     int64_t ld;
@@ -88,14 +93,17 @@ typedef struct block_call {
 /* block_saved_alloc - the buffers of `saved` for n_rows rows, in the exec's arena. */
 mip_status block_saved_alloc(exec *x, const block_desc *desc, int64_t n_rows, block_saved *saved);
 
-/* block_fwd - out [N, C] overwritten from in [N, C] (two different buffers); fills saved (allocated by the caller). */
+/* block_fwd - out [N, C] overwritten from in [N, C] (two different buffers); fills saved
+ * (allocated by the caller). */
 mip_status block_fwd(const block_call *c, const float *in, float *out, block_saved *saved);
 
-/* block_vjp - dh [N, C]: in the cotangent of out, on return that of in. Adds the wanted gradients (NULL = none). */
+/* block_vjp - dh [N, C]: in the cotangent of out, on return that of in. Adds the wanted
+ * gradients (NULL = none). */
 mip_status block_vjp(const block_call *c, const block_saved *saved, float *dh,
                      const block_grads *grads);
 
-/* block_jvp - th [N, C]: in the tangent of in, on return that of out. Prefix keys and values have tangent zero. */
+/* block_jvp - th [N, C]: in the tangent of in, on return that of out. Prefix keys and values
+ * have tangent zero. */
 mip_status block_jvp(const block_call *c, const block_saved *saved, float *th);
 
 /* block_activation - a [N, F] recomputed from saved, taps applied. */

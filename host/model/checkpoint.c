@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/model/checkpoint.c - a checkpoint folder -> a model on a device.
  *
- * What    Headers first: names and shapes must be those of config.json before a byte is allocated. Then one device block for all
- *         weights in f32, and every tensor is read once, in pieces of a fixed size, converted, checked for NaN and uploaded.
- * Head    The vocabulary head is the embedding table if config.json says so or the checkpoint has no head. A tied checkpoint that
- *         carries a head all the same must carry the same numbers.
+ * What    Headers first: names and shapes must be those of config.json before a byte is allocated.
+ *         Then one device block for all weights in f32, and every tensor is read once,
+ *         in pieces of a fixed size, converted, checked for NaN and uploaded.
+ * Head    The vocabulary head is the embedding table if config.json says so or the checkpoint has
+ *         no head. A tied checkpoint that carries a head all the same must carry the same numbers.
  * Tested  tests/unit/model/test_checkpoint.c */
 #include "model/model.h"
 

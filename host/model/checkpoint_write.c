@@ -23,7 +23,8 @@ static bool is_shard(const safetensors_index *index, const char *name) {
     return false;
 }
 
-/* Shards are copied with their new rows; weights that the edit does not reach must not travel with the edited ones. */
+/* Shards are copied with their new rows; weights that the edit does not reach must not
+ * travel with the edited ones. */
 static bool is_weights(const char *name) {
     static const char *const suffixes[] = {".safetensors", ".bin",     ".pt", ".pth",
                                            ".gguf",        ".msgpack", ".h5", ".onnx"};

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/model/family_qwen_vl.c - Qwen2.5-VL: config.json and tensor names -> descriptors of the two stacks.
+/* host/model/family_qwen_vl.c - Qwen2.5-VL: config.json and tensor names -> descriptors
+ * of the two stacks.
  *
- * What    Text: RMS norm, grouped attention with biases on q, k, v, M-RoPE, gated FFN without biases. Vision: RMS norm, attention in
- *         windows but for a few full layers, 2-D rope, gated FFN with biases; a merger of 2 x 2 patches into one feature.
- * Source  models.md 1.3, 1.4, 2.1, 2.2; defaults are those of the configuration class in transformers.
+ * What    Text: RMS norm, grouped attention with biases on q, k, v, M-RoPE, gated FFN without
+ *         biases. Vision: RMS norm, attention in windows but for a few full layers, 2-D rope,
+ *         gated FFN with biases; a merger of 2 x 2 patches into one feature.
+ * Source  models.md 1.3, 1.4, 2.1, 2.2; defaults are those of the configuration class
+ *         in transformers.
  * Tested  tests/unit/model/test_family.c, test_checkpoint.c, test_parity.c */
 #include "model/family.h"
 
@@ -50,7 +53,7 @@ static void set_linears(block_desc *b) {
     b->attention_scale = (float)(1.0 / sqrt((double)b->head_dim));
 }
 
-/* ---- text ----------------------------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------------ */
 
 static mip_status read_rope(const json_doc *c, int64_t head_dim, model *out) {
     static const char *const types[] = {"default", "mrope", NULL};
@@ -153,7 +156,7 @@ static mip_status describe_text(const json_doc *c, model *out) {
     return MIP_OK;
 }
 
-/* ---- vision ---------------------------------------------------------------------------------------------------- */
+/* ---- vision ---------------------------------------------------------------------------------- */
 
 static mip_status read_vision_numbers(const json_doc *c, const json_value *vision, int64_t *window,
                                       vision_desc *v) {
@@ -239,7 +242,7 @@ static mip_status describe_vision(const json_doc *c, model *out) {
     return MIP_OK;
 }
 
-/* ---- the whole model ---------------------------------------------------------------------------------------------- */
+/* ---- the whole model ------------------------------------------------------------------------- */
 
 static mip_status read_token(const json_doc *c, const char *key, int64_t fallback, int64_t vocab,
                              int32_t *out) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/model/generate.c - greedy decoding; see generate.h.
  *
- * What    One packed pass over the prompts fills the cache; then each step runs one new row per sequence that has not stopped.
- *         The choice of a token (repetition penalty, argmax) is made on the host from downloaded logits.
+ * What    One packed pass over the prompts fills the cache; then each step runs one new row
+ *         per sequence that has not stopped. The choice of a token (repetition penalty, argmax)
+ *         is made on the host from downloaded logits.
  * Memory  A dry run never stops early, so that it measures the longest run.
  * Tested  tests/unit/model/test_generate.c */
 #include "model/generate.h"
@@ -70,8 +71,8 @@ static mip_status generation_alloc(generation *g, const sequence *prompts) {
                      (long long)g->options->max_new_tokens);
         }
         for (int64_t k = 0; k < prompts[i].n; k++) {
-            if (prompts[i].ids[k] >= 0 &&
-                prompts[i].ids[k] < g->m->vocab) { // else the prefill refuses the prompt
+            /* Others are refused by the prefill. */
+            if (prompts[i].ids[k] >= 0 && prompts[i].ids[k] < g->m->vocab) {
                 g->seen[i * vocab + (size_t)prompts[i].ids[k]] = 1;
             }
         }
@@ -84,7 +85,8 @@ static mip_status generation_alloc(generation *g, const sequence *prompts) {
     return kv_cache_create(g->x, &g->m->text, cache_rows, &g->cache);
 }
 
-/* logit / penalty or logit * penalty of the tokens seen, in f32 as transformers does, then the first of the largest. */
+/* logit / penalty or logit * penalty of the tokens seen, in f32 as transformers does,
+ * then the first of the largest. */
 static int32_t choose(const float *logits, const unsigned char *seen, int64_t vocab, float penalty,
                       float *best) {
     int32_t best_id = 0;

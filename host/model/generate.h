@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/model/generate.h - greedy generation with a key/value cache, and log probabilities of given continuations.
+/* host/model/generate.h - greedy generation with a key/value cache, and log probabilities
+ * of given continuations.
  *
- * What    Prompts of different lengths run as one packed batch, without padding; a sequence that has stopped leaves the batch.
- *         The result of a sequence does not depend on the others. argmax ties go to the lowest id. Repetition penalty as in
- *         transformers: over prompt and generated ids, logit > 0 ? / : *.
- * Tested  tests/unit/model/test_generate.c (ids of transformers, with and without penalty; alone = in a batch) */
+ * What    Prompts of different lengths run as one packed batch, without padding; a sequence that
+ *         has stopped leaves the batch. The result of a sequence does not depend on the others.
+ *         argmax ties go to the lowest id. Repetition penalty as in transformers:
+ *         over prompt and generated ids, logit > 0 ? / : *.
+ * Tested  tests/unit/model/test_generate.c (ids of transformers, with and without penalty;
+ *         alone = in a batch) */
 #ifndef MIP_MODEL_GENERATE_H
 #define MIP_MODEL_GENERATE_H
 
@@ -33,7 +36,8 @@ typedef struct continuation {
     double *logp_tokens; // out host [n] or NULL
 } continuation;
 
-/* score_continuations - log probability of each continuation after the prompt; the prompt runs once. */
+/* score_continuations - log probability of each continuation after the prompt;
+ * the prompt runs once. */
 mip_status score_continuations(exec *x, const model *m, const sequence *prompt, int64_t n,
                                continuation *c);
 

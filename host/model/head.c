@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/model/head.c - see head.h.
  *
- * What    Two passes over the vocabulary: the first finds max, target logit and the sum of the others per row, the second turns
- *         each chunk of logits into its gradient and folds it into dy = dz W. Logits exist for one chunk at a time.
- * Cost    2 n V C multiply-adds for the value (n V C), recomputed once for the gradient (2 n V C more). */
+ * What    Two passes over the vocabulary: the first finds max, target logit and the sum
+ *         of the others per row, the second turns each chunk of logits into its gradient and folds
+ *         it into dy = dz W. Logits exist for one chunk at a time.
+ * Cost    2 n V C multiply-adds for the value (n V C), recomputed once for the gradient
+ *         (2 n V C more). */
 #include "model/head.h"
 
 #include <math.h>

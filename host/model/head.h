@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/model/head.h - final norm and vocabulary head: log probabilities of label rows, their gradient, logits.
+/* host/model/head.h - final norm and vocabulary head: log probabilities of label rows,
+ * their gradient, logits.
  *
- * What    log p(target) of chosen rows only, the vocabulary in chunks, so that logits of a sequence never exist. The target's
- *         entry of the gradient is minus the sum of the others (p_t - 1 without cancellation).
+ * What    log p(target) of chosen rows only, the vocabulary in chunks, so that logits of a sequence
+ *         never exist. The target's entry of the gradient is minus the sum of the others
+ *         (p_t - 1 without cancellation).
  * Tested  tests/unit/model/test_head.c */
 #ifndef MIP_MODEL_HEAD_H
 #define MIP_MODEL_HEAD_H
@@ -23,9 +25,11 @@ typedef struct head_grads { // +=; NULL = not wanted
 } head_grads;
 
 /* head_logp - log p(target[i]) of hidden row rows[i], i < n.
- *   in   h [N, C] dev (raw hidden state after the last block); rows, target host [n]; coef [n] host or NULL
+ *   in   h [N, C] dev (raw hidden state after the last block); rows, target host [n];
+ *        coef [n] host or NULL
  *   out  logp host [n]
- *        dh dev [N, C] or NULL: += d/dh of sum_i coef[i] * logp[i] (coef NULL = all 1) at the rows; the caller zeroes it
+ *        dh dev [N, C] or NULL: += d/dh of sum_i coef[i] * logp[i] (coef NULL = all 1) at the rows;
+ *        the caller zeroes it
  *   error MIP_E_NUMERIC if a log probability is not finite. */
 mip_status head_logp(exec *x, const vocab_head *head, const float *h, int64_t n,
                      const int32_t *rows, const int32_t *target, const float *coef, double *logp,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/model/kv_cache.c - see kv_cache.h.
  *
- * Memory  One layer's work and two hidden states besides the cache: a layer's buffers are given back before the next runs. */
+ * Memory  One layer's work and two hidden states besides the cache: a layer's buffers are given
+ *         back before the next runs. */
 #include "model/kv_cache.h"
 
 #include <stdlib.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/model/linear.c - see linear.h.
  *
- * Cost    fwd, jvp, vjp: N in out multiply-adds each; full weight gradient the same; listed rows n_rows / out of it. */
+ * Cost    fwd, jvp, vjp: N in out multiply-adds each; full weight gradient the same;
+ *         listed rows n_rows / out of it. */
 #include "model/linear.h"
 
 #include <stdlib.h>

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/model/linear.h - one linear layer y = x W^T + b, with its low-rank adapters and the gradients one may want of it.
+/* host/model/linear.h - one linear layer y = x W^T + b, with its low-rank adapters
+ * and the gradients one may want of it.
  *
- * What    Every weight matrix of every stack goes through here, so that LoRA, listed rows (the rows that write a neuron) and
- *         full weight gradients exist for all of them in one place.
+ * What    Every weight matrix of every stack goes through here, so that LoRA, listed rows (the
+ *         rows that write a neuron) and full weight gradients exist for all of them in one place.
  * Source  LoRA: Hu 2021, y += scale (x A^T) B^T.
- * Shapes  x [N, in], y [N, out], W [out, in], A [rank, in], B [rows, rank] for output rows [row_begin, row_end).
+ * Shapes  x [N, in], y [N, out], W [out, in], A [rank, in], B [rows, rank] for output rows
+ *         [row_begin, row_end).
  * Tested  tests/unit/model/test_linear.c */
 #ifndef MIP_MODEL_LINEAR_H
 #define MIP_MODEL_LINEAR_H
@@ -51,7 +53,8 @@ mip_status linear_jvp(exec *x, const linear *l, int64_t rows, const float *t_in,
 mip_status linear_vjp(exec *x, const linear *l, int64_t rows, const float *d_out, float *d_in,
                       int accumulate);
 
-/* linear_vjp_weights - the wanted gradients of the parameters, from the input and the cotangent of the output. */
+/* linear_vjp_weights - the wanted gradients of the parameters, from the input and the cotangent
+ * of the output. */
 mip_status linear_vjp_weights(exec *x, const linear *l, int64_t rows, const float *in,
                               const float *d_out, const linear_grads *grads);
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/model/model.h - a loaded vision-language model: stacks, stem, adapter, head, and the numbers its prompts need.
+/* host/model/model.h - a loaded vision-language model: stacks, stem, adapter, head,
+ * and the numbers its prompts need.
  *
- * What    Filled by a family file (family_qwen_vl.c) from config.json and the checkpoint; read-only afterwards, except that the
- *         edit changes weights in place. One device block holds all weights.
+ * What    Filled by a family file (family_qwen_vl.c) from config.json and the checkpoint;
+ *         read-only afterwards, except that the edit changes weights in place.
+ *         One device block holds all weights.
  * Tested  tests/unit/model/test_checkpoint.c, test_parity.c */
 #ifndef MIP_MODEL_MODEL_H
 #define MIP_MODEL_MODEL_H
@@ -47,19 +49,22 @@ typedef struct model {
 } model;
 
 /* model_load - read the checkpoint folder onto the exec's device.
- *   error MIP_E_IO / FORMAT (file, tensor, rule), MIP_E_UNSUPPORTED (a setting this build does not do, with the field's name),
- *         MIP_E_NUMERIC (NaN in a tensor). A dry exec reads headers only and counts the bytes. */
+ *   error MIP_E_IO / FORMAT (file, tensor, rule), MIP_E_UNSUPPORTED (a setting this
+ *         build does not do, with the field's name), MIP_E_NUMERIC (NaN in a tensor).
+ *         A dry exec reads headers only and counts the bytes. */
 mip_status model_load(exec *x, const char *dir, model *out);
 void model_destroy(model *m);
 
-/* A parameter of the checkpoint as the model holds it: rows [0, rows) of a possibly fused matrix. */
+/* A parameter of the checkpoint as the model holds it: rows
+ * [0, rows) of a possibly fused matrix. */
 typedef struct model_tensor {
     const char *name;   // as in the checkpoint file
     float *data;        // dev [rows, cols] contiguous
     int64_t rows, cols; // vectors: rows = length, cols = 1
 } model_tensor;
 
-/* model_tensor_find - where a checkpoint tensor lives (canonical or file name). MIP_E_ARG if there is none. */
+/* model_tensor_find - where a checkpoint tensor lives (canonical or file name).
+ * MIP_E_ARG if there is none. */
 mip_status model_tensor_find(const model *m, const char *name, model_tensor *out);
 
 /* model_tensor_at - the i-th tensor in file order, false past the end: to walk all parameters. */

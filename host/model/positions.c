@@ -19,7 +19,8 @@ mip_status cell_grid_of_patches(int64_t t, int64_t h, int64_t w, int64_t merge, 
     return MIP_OK;
 }
 
-/* The counts are compared as a whole first: the message is then about the prompt, not about one run. */
+/* The counts are compared as a whole first: the message is then about the prompt,
+ * not about one run. */
 static mip_status check_counts(const int32_t *ids, int64_t n, int32_t image_token,
                                const cell_grid *grids, int64_t n_grids) {
     int64_t n_tokens = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/model/prefill.h - prompts with their images through the whole model once, keys and values kept.
+/* host/model/prefill.h - prompts with their images through the whole model once,
+ * keys and values kept.
  *
  * Tested  tests/unit/model/test_generate.c */
 #ifndef MIP_MODEL_PREFILL_H
@@ -22,7 +23,8 @@ void prefill_free(prefill *p);
 /* prefill_last_row - packed row of prompt i's last token. */
 int32_t prefill_last_row(const prefill *p, int64_t i);
 
-/* prefill_next_position - where the token after prompt i stands, on all three axes: one past everything in it. */
+/* prefill_next_position - where the token after prompt i stands, on all three axes:
+ * one past everything in it. */
 int32_t prefill_next_position(const prefill *p, int64_t i);
 
 #endif

@@ -83,7 +83,8 @@ static mip_status read_colours(const json_doc *doc, const char *key, const doubl
     return MIP_OK;
 }
 
-/* min_pixels and max_pixels; newer files call the same counts size.shortest_edge and size.longest_edge. */
+/* min_pixels and max_pixels; newer files call the same counts size.shortest_edge
+ * and size.longest_edge. */
 static mip_status read_pixel_limits(const json_doc *doc, vision_desc *v) {
     const json_value *size = config_present(doc->root, "size");
     const int64_t cell = v->patch * v->merge * v->patch * v->merge;

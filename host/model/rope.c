@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/model/rope.c - see rope.h.
  *
- * How     pow, cos and sin are taken in f64 and rounded once: the f32 result is the nearest one, on every C library. */
+ * How     pow, cos and sin are taken in f64 and rounded once: the f32 result is the nearest one,
+ *         on every C library. */
 #include "model/rope.h"
 
 #include <math.h>

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/model/score_continuations.c - log probabilities of given continuations of one prompt; see generate.h.
+/* host/model/score_continuations.c - log probabilities of given continuations of one prompt;
+ * see generate.h.
  *
- * What    The prompt runs once and leaves its keys and values. All continuations but their last tokens then run as one pack, each a
- *         segment with the prompt as prefix: the row of token j predicts token j + 1, the prompt's last row predicts token 0. */
+ * What    The prompt runs once and leaves its keys and values. All continuations but their
+ *         last tokens then run as one pack, each a segment with the prompt as prefix:
+ *         the row of token j predicts token j + 1, the prompt's last row predicts token 0. */
 #include "model/generate.h"
 
 #include <stdlib.h>

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/model/sequence.h - token sequences with images -> packed rows of the two stacks, and the model's front end.
+/* host/model/sequence.h - token sequences with images -> packed rows of the two stacks,
+ * and the model's front end.
  *
- * What    Several sequences are packed one after the other without padding; each is a segment of its own. Images of all
- *         sequences are packed likewise for the vision tower (window order, see window.h).
+ * What    Several sequences are packed one after the other without padding; each is a segment
+ *         of its own. Images of all sequences are packed likewise for the vision tower (window
+ *         order, see window.h).
  * Tested  tests/unit/model/test_sequence.c, test_parity.c */
 #ifndef MIP_MODEL_SEQUENCE_H
 #define MIP_MODEL_SEQUENCE_H
@@ -41,29 +43,30 @@ typedef struct text_pack {
 } text_pack;
 
 typedef struct vision_pack {
-    row_layout layout;  // list 0: windows, list 1: whole images (one per frame)
-    int64_t n_patches;  // rows, in window order
-    int64_t n_features; // n_patches / merge^2
-    float *pixels;      // dev [n_patches, patch_dim], window order
-    int32_t *order;     // host [n_patches]: packed row i holds the processor's row order[i]
-    int32_t *
-        feature_of; // host [n_features]: feature k (processor's order) is merger output row feature_of[k]
+    row_layout layout;   // list 0: windows, list 1: whole images (one per frame)
+    int64_t n_patches;   // rows, in window order
+    int64_t n_features;  // n_patches / merge^2
+    float *pixels;       // dev [n_patches, patch_dim], window order
+    int32_t *order;      // host [n_patches]: packed row i holds the processor's row order[i]
+    int32_t *feature_of; // host [n_features]: merger output row of feature k (processor's order)
 } vision_pack;
 
 /* text_pack_create - positions, rope tables (uploaded to the arena) and segments of n sequences.
- *   error MIP_E_SHAPE when the number of image tokens and of features disagree (both numbers). Host memory: malloc, free with
- *   text_pack_destroy; device memory: the exec's arena. */
+ *   error MIP_E_SHAPE when the number of image tokens and of features disagree (both numbers).
+ *         Host memory: malloc, free with text_pack_destroy; device memory: the exec's arena. */
 mip_status text_pack_create(exec *x, const model *m, int64_t n, const sequence *seqs,
                             text_pack *out);
 void text_pack_destroy(text_pack *p);
 
-/* text_pack_suffix - `copies` copies of the rows from first_row to the end of sequence i_sequence of `full`, each a causal
- * segment that also sees the sequence's rows before first_row as prefix rows (numbered as in `full`). The copies are the nodes of
- * an attribution, or the options of a question. first_row counts in packed rows of `full`. */
+/* text_pack_suffix - `copies` copies of the rows from first_row to the end of sequence
+ * i_sequence of `full`, each a causal segment that also sees the sequence's rows before
+ * first_row as prefix rows (numbered as in `full`). The copies are the nodes of an attribution,
+ * or the options of a question. first_row counts in packed rows of `full`. */
 mip_status text_pack_suffix(exec *x, const model *m, const text_pack *full, int64_t i_sequence,
                             int64_t first_row, int64_t copies, text_pack *out);
 
-/* vision_pack_create - pixels uploaded in window order, rope tables, window and image segments of all images of n sequences. */
+/* vision_pack_create - pixels uploaded in window order, rope tables, window and image segments
+ * of all images of n sequences. */
 mip_status vision_pack_create(exec *x, const model *m, int64_t n, const sequence *seqs,
                               vision_pack *out);
 void vision_pack_destroy(vision_pack *p);
@@ -75,23 +78,26 @@ typedef struct vision_trace {
     float *features; // dev [n_features, C] merger output rows (window order)
 } vision_trace;
 
-/* vision_fwd - patch embedding, tower, merger. trace->features is filled; with keep the rest too (for vision_vjp).
- * taps act on the tower's blocks. */
+/* vision_fwd - patch embedding, tower, merger. trace->features is filled; with keep the rest
+ * too (for vision_vjp). taps act on the tower's blocks. */
 mip_status vision_fwd(exec *x, const model *m, const vision_pack *p, const tap_list *taps,
                       bool keep, vision_trace *trace);
 
-/* vision_vjp - d_features [n_features, C] (merger output order) down to the tower's input d_tower [P, Cv] (overwritten);
- * captures of taps are filled on the way. grads may be NULL. d_pixels [P, patch_dim] overwritten or NULL. */
+/* vision_vjp - d_features [n_features, C] (merger output order) down to the tower's input
+ * d_tower [P, Cv] (overwritten); captures of taps are filled on the way. grads may be NULL.
+ * d_pixels [P, patch_dim] overwritten or NULL. */
 mip_status vision_vjp(exec *x, const model *m, const vision_pack *p, const tap_list *taps,
                       const vision_trace *trace, const float *d_features, float *d_tower,
                       const block_grads *grads, const adapter_grads *merger_grads, float *d_pixels);
 void vision_trace_free(vision_trace *t);
 
-/* embed_rows - h [N, C] overwritten: embedding of each id, image rows replaced by features (merger output order; NULL = no images). */
+/* embed_rows - h [N, C] overwritten: embedding of each id, image rows replaced by features (merger
+ * output order; NULL = no images). */
 mip_status embed_rows(exec *x, const model *m, const text_pack *t, const vision_pack *v,
                       const float *features, float *h);
 
-/* embed_rows_vjp - d_features [n_features, C] overwritten with the rows of dh [N, C] that belong to image tokens. */
+/* embed_rows_vjp - d_features [n_features, C] overwritten with the rows of dh [N, C] that
+ * belong to image tokens. */
 mip_status embed_rows_vjp(exec *x, const model *m, const text_pack *t, const vision_pack *v,
                           const float *dh, float *d_features);
 

@@ -15,11 +15,13 @@ typedef struct session {
     model model; // its dir is the checkpoint folder (tokenizer and template are there)
 } session;
 
-/* session_open - load a checkpoint folder onto device 0 of the named backend (see backend_open; built-in ones are made known).
+/* session_open - load a checkpoint folder onto device 0 of the named backend (see backend_open;
+ * built-in ones are made known).
  *   error  MIP_E_BACKEND; errors of model_load. *out is closed then. */
 mip_status session_open(session *out, const char *backend_name, const char *model_dir);
 
-/* session_open_dry - as session_open, but headers only, on a dry exec: work on it is planned and computes nothing. */
+/* session_open_dry - as session_open, but headers only, on a dry exec: work on it is planned
+ * and computes nothing. */
 mip_status session_open_dry(session *out, const char *backend_name, const char *model_dir);
 
 /* session_close - fine on a zeroed or closed session. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/model/taps.h - reading and overwriting FFN activations (neurons) at chosen layers and rows.
  *
- * What    A tap names a layer, packed rows, and what to do with the activation vector a[F] there. Attribution, pruning and the
- *         edit are written on taps; the blocks themselves know nothing about them.
- *         In the order of a forward pass: scale, replace, capture. Replaced entries are constants: their cotangent is captured
- *         and then stops; their tangent is zero.
+ * What    A tap names a layer, packed rows, and what to do with the activation vector a[F] there.
+ *         Attribution, pruning and the edit are written on taps; the blocks themselves
+ *         know nothing about them.
+ *         In the order of a forward pass: scale, replace, capture. Replaced entries are constants:
+ *         their cotangent is captured and then stops; their tangent is zero.
  * Tested  tests/unit/model/test_taps.c */
 #ifndef MIP_MODEL_TAPS_H
 #define MIP_MODEL_TAPS_H
@@ -32,7 +33,8 @@ typedef struct tap_list {
     int n;
 } tap_list;
 
-/* taps_fwd / taps_vjp / taps_jvp - apply the taps of `layer` to a, da, ta [N, F] in place. taps may be NULL. */
+/* taps_fwd / taps_vjp / taps_jvp - apply the taps of `layer` to a, da, ta [N, F] in place.
+ * taps may be NULL. */
 mip_status taps_fwd(exec *x, const tap_list *taps, int layer, int64_t rows, int64_t ffn, float *a);
 mip_status taps_vjp(exec *x, const tap_list *taps, int layer, int64_t rows, int64_t ffn, float *da);
 mip_status taps_jvp(exec *x, const tap_list *taps, int layer, int64_t rows, int64_t ffn, float *ta);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/model/text_pack.c - token sequences -> packed rows of the text stack; see sequence.h and text_pack.h.
+/* host/model/text_pack.c - token sequences -> packed rows of the text stack;
+ * see sequence.h and text_pack.h.
  *
- * What    Sequences follow each other without padding. A suffix pack repeats the last rows of one sequence: same ids, same
- *         positions, the rows before them as prefix.
+ * What    Sequences follow each other without padding. A suffix pack repeats the last rows of one
+ *         sequence: same ids, same positions, the rows before them as prefix.
  * Tested  tests/unit/model/test_sequence.c */
 #include "model/text_pack.h"
 
@@ -34,8 +35,8 @@ mip_status text_pack_alloc(int64_t n, int64_t n_rows, text_pack *p) {
 }
 
 mip_segment *text_pack_segments(text_pack *p) {
-    return (mip_segment *)p->layout.lists[0]
-        .segments; // the layout's view is const, the pack owns it
+    /* The layout's view is const; the pack owns it. */
+    return (mip_segment *)p->layout.lists[0].segments;
 }
 
 void text_pack_destroy(text_pack *p) {
@@ -169,7 +170,7 @@ out:
     return status;
 }
 
-/* ---- ids and image features -> the text stack's input ---------------------------------------------------------- */
+/* ---- ids and image features -> the text stack's input ---------------------------------------- */
 
 static mip_status check_features(const text_pack *t, const vision_pack *v) {
     if (v == NULL || t->n_image_rows != v->n_features) {

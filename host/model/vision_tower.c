@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/model/vision_tower.c - images -> packed patches -> features of image tokens, and back; see sequence.h.
+/* host/model/vision_tower.c - images -> packed patches -> features of image tokens, and back;
+ * see sequence.h.
  *
- * What    All images of all sequences are one pack in window order. Pixels are put in that order on the host, so no permutation
- *         exists on the device but the one back, inside embed_rows.
+ * What    All images of all sequences are one pack in window order. Pixels are put in that order
+ *         on the host, so no permutation exists on the device but the one back, inside embed_rows.
  * Tested  tests/unit/model/test_sequence.c, test_parity.c */
 #include "model/sequence.h"
 
@@ -57,8 +58,8 @@ static mip_status image_list_make(const model *m, int64_t n, const sequence *seq
 }
 
 void vision_pack_destroy(vision_pack *p) {
-    free((mip_segment *)p->layout.lists[0]
-             .segments); // the layout's views are const, the pack owns them
+    /* The layout's views are const; the pack owns them. */
+    free((mip_segment *)p->layout.lists[0].segments);
     free((mip_segment *)p->layout.lists[1].segments);
     free(p->order);
     free(p->feature_of);
@@ -103,7 +104,8 @@ static mip_status fill_order(const model *m, const image_list *l, int64_t cell_p
     return MIP_OK;
 }
 
-/* Row and column of every patch within its frame, in the processor's order: cell by cell, inside a cell row by row. */
+/* Row and column of every patch within its frame, in the processor's order: cell by cell,
+ * inside a cell row by row. */
 static void patch_places(const image_list *l, int64_t merge, int32_t *row, int32_t *col) {
     int64_t at = 0;
     for (int64_t i = 0; i < l->n; i++) {
@@ -124,8 +126,8 @@ static mip_status upload_rope(exec *x, const model *m, const image_list *l, visi
     const size_t elems = n * (size_t)(dim / 2);
     mip_status status = MIP_OK;
     float *table = malloc((2 * elems + (size_t)dim) * sizeof *table);
-    int32_t *place =
-        malloc(4 * n * sizeof *place); // row, col in the processor's order, then in window order
+    /* row, col in the processor's order, then in window order */
+    int32_t *place = malloc(4 * n * sizeof *place);
     if (table == NULL || place == NULL) {
         MIP_FAIL_GOTO(MIP_E_NOMEM, NULL, "cannot allocate rope tables of %zu patches", n);
     }
@@ -196,7 +198,7 @@ out:
     return status;
 }
 
-/* ---- forward and backward ---------------------------------------------------------------------------------------- */
+/* ---- forward and backward -------------------------------------------------------------------- */
 
 static stack_call tower_call(exec *x, const model *m, const vision_pack *p, const tap_list *taps) {
     return (stack_call){.x = x, .s = &m->vision, .rows = &p->layout, .taps = taps};

@@ -97,7 +97,8 @@ void weights_map_reshape(weights_map *map, tensor_shape shape) {
     map->places[map->n_places - 1].shape = shape;
 }
 
-/* from -> to at the beginning of a name, where the rest begins with one of `next` (NULL = anything). */
+/* from -> to at the beginning of a name, where the rest begins with one of `next`
+ * (NULL = anything). */
 typedef struct rename_rule {
     const char *from, *to;
     const char *const *next;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/ops/attention.c - check, cost and dispatch of attention (defined in <mip/backend.h>).
  *
- * Cost    a pair is one query and one key it sees, per head: forward 2 products of length dim a pair, backward and tangent 5.
+ * Cost    a pair is one query and one key it sees, per head: forward 2 products of length dim
+ *         a pair, backward and tangent 5.
  * Tested  tests/unit/ops/test_ops.c */
 #include "ops/ops.h"
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/ops/exec.h - where ops run: a backend, a stream, an arena for what lives during a step, and counters.
+/* host/ops/exec.h - where ops run: a backend, a stream, an arena for what lives during
+ * a step, and counters.
  *
- * What    Every op goes through an exec: arguments are checked, the cost is counted, the backend is called - unless the exec
- *         is dry. A dry run of a stage therefore gives its flops, bytes and peak memory from the very code that runs later
- *         (`mip plan` and exec_run_planned both use it). Downloads of a dry run give zeros.
+ * What    Every op goes through an exec: arguments are checked, the cost is counted, the backend
+ *         is called - unless the exec is dry. A dry run of a stage therefore gives its flops,
+ *         bytes and peak memory from the very code that runs later (`mip plan` and exec_run_planned
+ *         both use it). Downloads of a dry run give zeros.
  * Tested  tests/unit/ops/test_exec.c */
 #ifndef MIP_OPS_EXEC_H
 #define MIP_OPS_EXEC_H
@@ -30,11 +32,13 @@ typedef struct exec {
     exec_counts counts;
 } exec;
 
-/* exec_init - an exec on `device` of the backend with a stream of its own. dry: see the file comment. */
+/* exec_init - an exec on `device` of the backend with a stream of its own. dry:
+ * see the file comment. */
 mip_status exec_init(exec *x, const mip_backend *backend, int device, bool dry);
 void exec_deinit(exec *x);
 
-/* exec_alloc - n elements of elem_bytes in the arena (dev, undefined content). EXEC_NEW is the typed form. */
+/* exec_alloc - n elements of elem_bytes in the arena (dev, undefined content).
+ * EXEC_NEW is the typed form. */
 mip_status exec_alloc(exec *x, int64_t n, size_t elem_bytes, void **out);
 #define EXEC_NEW(x, n, out) exec_alloc((x), (n), sizeof **(out), (void **)(out))
 
@@ -49,8 +53,8 @@ mip_status exec_zero(exec *x, void *dst_dev, size_t bytes);
 mip_status exec_copy(exec *x, void *dst_dev, const void *src_dev, size_t bytes);
 mip_status exec_sync(exec *x);
 
-/* A piece of work on x. It may be called twice, first on a dry exec: results mean nothing then, and what it allocated on
- * the host it must free, or find again on the second call. */
+/* A piece of work on x. It may be called twice, first on a dry exec: results mean nothing then,
+ * and what it allocated on the host it must free, or find again on the second call. */
 typedef mip_status (*exec_work)(exec *x, void *user);
 
 typedef struct exec_need {
@@ -58,20 +62,25 @@ typedef struct exec_need {
     exec_counts counts;
 } exec_need;
 
-/* exec_plan - run `work` dry beside x and say what it needs; nothing is allocated on the device. Errors of the work. */
+/* exec_plan - run `work` dry beside x and say what it needs; nothing is allocated on the device.
+ * Errors of the work. */
 mip_status exec_plan(const exec *x, exec_work work, void *user, exec_need *out);
 
-/* exec_need_add - two pieces of work, one after the other: counts add up, of the arenas the larger one. */
+/* exec_need_add - two pieces of work, one after the other: counts add up, of the arenas
+ * the larger one. */
 void exec_need_add(exec_need *total, const exec_need *one);
 
-/* exec_run_planned - run `work` dry, reserve what it needs above what the arena holds, run it for real; it cannot fail
- * for want of device memory then. On a dry x the work runs once.
+/* exec_run_planned - run `work` dry, reserve what it needs above what the arena holds,
+ * run it for real; it cannot fail for want of device memory then. On a dry x the work runs once.
  *   error  errors of exec_reserve and of the work
- *   note   what the arena holds already stays only if the block is large enough for both: exec_reserve before filling */
+ *   note   what the arena holds already stays only if the block is large enough for both:
+ *          exec_reserve before filling */
 mip_status exec_run_planned(exec *x, exec_work work, void *user);
 
-/* exec_reserve - make the arena's block at least `bytes` large; the arena must be empty unless it is already.
- *   error  MIP_E_NOFIT with both numbers if the device has less free, MIP_E_NOMEM, MIP_E_INTERNAL (not empty) */
+/* exec_reserve - make the arena's block at least `bytes` large; the arena must be empty
+ * unless it is already.
+ *   error  MIP_E_NOFIT with both numbers if the device has less free, MIP_E_NOMEM,
+ *          MIP_E_INTERNAL (not empty) */
 mip_status exec_reserve(exec *x, size_t bytes);
 
 #endif

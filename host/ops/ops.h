@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/ops/ops.h - the ops: check of arguments, cost, dispatch to the backend. One .c file per op.
  *
- * Arguments are those of include/mip/backend.h (where each op is defined); `stream` is filled in here.
- * Errors: MIP_E_SHAPE / MIP_E_ARG for arguments that cannot be meant, MIP_E_UNSUPPORTED with the backend's reason. */
+ * Arguments are those of include/mip/backend.h (where each op is defined); `stream`
+ * is filled in here. Errors: MIP_E_SHAPE / MIP_E_ARG for arguments that cannot be meant,
+ * MIP_E_UNSUPPORTED with the backend's reason. */
 #ifndef MIP_OPS_OPS_H
 #define MIP_OPS_OPS_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/ops/reduce.c - check, cost and dispatch of the sums over ranges of rows: dot, colsum (defined in <mip/backend.h>).
+/* host/ops/reduce.c - check, cost and dispatch of the sums over ranges of rows:
+ * dot, colsum (defined in <mip/backend.h>).
  *
  * Cost    2 flops an element in a range; operands read once.
  * Tested  tests/unit/ops/test_ops.c */

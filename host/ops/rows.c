@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/ops/rows.c - check, cost and dispatch of the ops that move rows and columns: rows, entries, cols, colscale.
+/* host/ops/rows.c - check, cost and dispatch of the ops that move rows and columns:
+ * rows, entries, cols, colscale.
  *
  * Cost    each element read and written once; at most 2 flops an element.
  * Tested  tests/unit/ops/test_ops.c */

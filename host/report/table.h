@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/report/table.h - accuracies of several models side by side, recomputed from their eval/items.jsonl alone.
+/* host/report/table.h - accuracies of several models side by side, recomputed from their
+ * eval/items.jsonl alone.
  *
- * What    One row per cell that any column has (FVQA, RQA, ...), a row for its unreadable share (of mcq, else where
- *         there is one), and one for the accuracy by option likelihood; n, 95 % Wilson intervals, and an arrow for
- *         what is wanted. The text is Markdown with padded columns, so that it also reads well on a terminal.
+ * What    One row per cell that any column has (FVQA, RQA, ...), a row for its unreadable share
+ *         (of mcq, else where there is one), and one for the accuracy by option likelihood;
+ *         n, 95 % Wilson intervals, and an arrow for
+ *         what is wanted. The text is Markdown with padded columns, so that it also reads
+ *              well on a terminal.
  * Tested  tests/unit/report/test_table.c */
 #ifndef MIP_REPORT_TABLE_H
 #define MIP_REPORT_TABLE_H
@@ -23,9 +26,10 @@ typedef struct table_column {
 
 enum { TABLE_MAX_COLUMNS = 16 };
 
-/* table_append - the table of columns [n_columns], and the lines that explain it, at the end of `out`.
- *   error  MIP_E_ARG no column or too many, or a file of several models without model_sha; MIP_E_IO, MIP_E_FORMAT of
- *          the files; MIP_E_FORMAT a file without records */
+/* table_append - the table of columns [n_columns], and the lines that explain it,
+ * at the end of `out`.
+ *   error  MIP_E_ARG no column or too many, or a file of several models without model_sha;
+ *          MIP_E_IO, MIP_E_FORMAT of the files; MIP_E_FORMAT a file without records */
 mip_status table_append(const table_column *columns, int n_columns, str *out);
 
 #endif

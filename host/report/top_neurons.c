@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/report/top_neurons.c - see top_neurons.h.
  *
- * How     One pass over the samples counts, for every neuron of every layer, on how many paths it is; then each layer is ranked.
+ * How     One pass over the samples counts, for every neuron of every layer, on how many paths
+ *         it is; then each layer is ranked.
  * Tested  tests/unit/report/test_top_neurons.c */
 #include "report/top_neurons.h"
 
@@ -53,7 +54,8 @@ static mip_status tally_add(tally *t, const attribution_shape *s, int64_t top_k,
     return MIP_OK;
 }
 
-/* Samples 0 .. n_forget - 1 are the ones to forget; a run may score retain samples after them, for contrast. */
+/* Samples 0 .. n_forget - 1 are the ones to forget; a run may score retain samples after
+ * them, for contrast. */
 static int64_t n_forget_samples(const h5_attribution *f) {
     const char *text = h5_attribution_attribute(f, "n_forget");
     const int64_t n_all = h5_attribution_spec(f)->n_samples;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/report/top_neurons.h - who the influential neurons of a layer are: those on the paths of most samples.
+/* host/report/top_neurons.h - who the influential neurons of a layer are: those on
+ * the paths of most samples.
  *
- * What    Per layer: the neurons on most samples' paths (all K of a layer), how many samples agree, their mean score there, whether
- *         they are in the edit set; and the layer's mean completeness error and concentration.
+ * What    Per layer: the neurons on most samples' paths (all K of a layer), how many samples agree,
+ *         their mean score there, whether they are in the edit set; and the layer's mean
+ *         completeness error and concentration.
  * Order   more samples first, then the larger mean |score|, then the lower index.
  * Tested  tests/unit/report/test_top_neurons.c */
 #ifndef MIP_REPORT_TOP_NEURONS_H
@@ -37,8 +39,8 @@ typedef struct top_neurons {
     top_layer *layers; // [n_layers]
 } top_neurons;
 
-/* top_neurons_get - the best `n` of each layer, in the arena. A modality that is not in the file has n_layers 0. Errors of
- * reading. */
+/* top_neurons_get - the best `n` of each layer, in the arena. A modality that is not in the file
+ * has n_layers 0. Errors of reading. */
 mip_status top_neurons_get(arena *a, const h5_attribution *f, attribution_modality modality, int n,
                            top_neurons *out);
 

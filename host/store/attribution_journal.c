@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/store/attribution_journal.c - see attribution_journal.h.
  *
- * A sample file: record_head, then the arrays of attribution_sample in the order of parts_list; numbers as in
- *         memory, for a
- * journal never leaves its machine. The checksum covers everything behind it. */
+ * A sample file: record_head, then the arrays of attribution_sample in the order of parts_list;
+ * numbers as in memory, for a journal never leaves its machine. The checksum covers everything
+ * behind it. */
 #include "store/attribution_journal.h"
 
 #include <inttypes.h>

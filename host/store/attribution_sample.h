@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/store/attribution_sample.h - what is stored of one sample in one modality, and the shapes of a whole run.
+/* host/store/attribution_sample.h - what is stored of one sample in one modality,
+ * and the shapes of a whole run.
  *
- * Shapes  N samples, L layers, F neurons, K path neurons per layer, S scores kept per layer (F, or spec.keep).
+ * Shapes  N samples, L layers, F neurons, K path neurons per layer, S scores kept per layer (F,
+ *         or spec.keep).
  * Used by attribution_journal.h (while a run goes on) and h5_attribution.h (its result). */
 #ifndef MIP_STORE_ATTRIBUTION_SAMPLE_H
 #define MIP_STORE_ATTRIBUTION_SAMPLE_H
@@ -24,7 +26,8 @@ typedef struct attribution_shape {
     int64_t n_neurons;
 } attribution_shape;
 
-/* Everything borrowed. Two runs with equal specs and samples give equal files: no times, no host names in here. */
+/* Everything borrowed. Two runs with equal specs and samples give equal files:
+ * no times, no host names in here. */
 typedef struct attribution_spec {
     int64_t n_samples;
     int64_t top_k;
@@ -32,8 +35,7 @@ typedef struct attribution_spec {
     attribution_shape shapes[ATTRIBUTION_MODALITIES];
     const char *const *ids;  // [N] names of the samples
     const int64_t *n_tokens; // [N] prompt and answer tokens
-    const char
-        *fingerprint; // hash of whatever decides the scores; a resumed run must have the same
+    const char *fingerprint; // hash of what decides the scores; a resumed run must have the same
     const named_text *attributes; // root attributes: config, model hash, commit, mode, choices
     int64_t n_attributes;
 } attribution_spec;
@@ -54,8 +56,8 @@ typedef struct attribution_sample {
 /* attribution_modality_name - "text" or "vision". Static string. */
 const char *attribution_modality_name(attribution_modality m);
 
-/* attribution_sample_create / _destroy - arrays for one sample of the modality, owned; destroy is fine on a zeroed
- * one. */
+/* attribution_sample_create / _destroy - arrays for one sample of the modality, owned;
+ * destroy is fine on a zeroed one. */
 mip_status attribution_sample_create(const attribution_spec *spec, attribution_modality m,
                                      attribution_sample *out);
 void attribution_sample_destroy(attribution_sample *s);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/store/h5_attribution.c - see h5_attribution.h: writing. Reading is in h5_attribution_read.c. */
+/* host/store/h5_attribution.c - see h5_attribution.h: writing. Reading is in
+ * h5_attribution_read.c. */
 #include "store/h5_attribution.h"
 
 #include <inttypes.h>
@@ -55,7 +56,8 @@ static int64_t scale_size(const writer *w, const char *scale) {
                                           : w->spec->top_k;
 }
 
-/* Scores: one sample and layer per chunk; the small arrays: one sample. [sample] alone is not chunked. */
+/* Scores: one sample and layer per chunk; the small arrays: one sample. [sample] alone
+ * is not chunked. */
 static mip_status array_add(const writer *w, const array_row *row) {
     h5_dataset_spec spec = {.dtype = row->dtype, .units = row->units, .long_name = row->long_name};
     MIP_TRY(name_of(w, row->name, &spec.name));

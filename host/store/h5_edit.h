@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/store/h5_edit.h - edit.h5: which rows of which tensors an edit changed, with their bytes before and after.
+/* host/store/h5_edit.h - edit.h5: which rows of which tensors an edit changed, with their
+ * bytes before and after.
  *
- * What    Enough to undo the edit bit for bit: bytes are those of the checkpoint, in its own dtype, and the SHA-256
- *         of each original file says whether the undo succeeded.
+ * What    Enough to undo the edit bit for bit: bytes are those of the checkpoint, in its own dtype,
+ *         and the SHA-256 of each original file says whether the undo succeeded.
  * Layout  /tensors/NAME: attributes dtype, row_bytes; rows [row] i32, old and new [row, byte] u8
- *         /files/NAME: attribute sha256 of the original;  root attributes: format_version and the caller's
+ *         /files/NAME: attribute sha256 of the original
+ *         root attributes: format_version and the caller's
  * Tested  tests/unit/store/test_h5_edit.c */
 #ifndef MIP_STORE_H5_EDIT_H
 #define MIP_STORE_H5_EDIT_H
@@ -41,7 +43,8 @@ typedef struct edit_record {
 /* h5_edit_write - the whole record, atomically. MIP_E_ARG for names with a '/'. */
 mip_status h5_edit_write(const char *path, const edit_record *record);
 
-/* h5_edit_read - everything into the arena, tensors and files in byte order of their names. MIP_E_FORMAT. */
+/* h5_edit_read - everything into the arena, tensors and files in byte order of their names.
+ * MIP_E_FORMAT. */
 mip_status h5_edit_read(const char *path, arena *a, edit_record *out);
 
 #endif

@@ -202,7 +202,8 @@ static void block_close(const block *b) {
     ids_close(-1, b->memory_space, -1);
 }
 
-/* count [rank] elements from begin [rank] on; begin NULL = everything. Close *b after errors, too. */
+/* count [rank] elements from begin [rank] on; begin NULL = everything. Close *b
+ * after errors, too. */
 static mip_status block_open(const h5_file *file, const char *name, const int64_t *begin,
                              const int64_t *count, block *b) {
     mip_status status = MIP_OK;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/tensor/compare.h - how far two float arrays are apart.
  *
- * What    max |a - b|, max |a - b| / max |b| (the gate of the parity tests: one scale per tensor), and where.
- *         A NaN, or two different infinities, on either side makes both errors infinite.
+ * What    max |a - b|, max |a - b| / max |b| (the gate of the parity tests: one scale per tensor),
+ *         and where. A NaN, or two different infinities, on either side makes both errors infinite.
  * Tested  tests/unit/tensor/test_compare.c */
 #ifndef MIP_TENSOR_COMPARE_H
 #define MIP_TENSOR_COMPARE_H

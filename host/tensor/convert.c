@@ -42,7 +42,7 @@ uint16_t convert_f32_to_bf16(float value) {
     if ((bits & 0x7fffffffu) > 0x7f800000u) {
         return (uint16_t)(bits >> 16 | 0x40u); // a NaN whose payload is cut must not become Inf
     }
-    // Adding half a unit, minus one when the kept part is even, carries exactly when rounding up is right.
+    // Half a unit, less one when the kept part is even, carries exactly when rounding up is right.
     return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
 }
 

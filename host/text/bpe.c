@@ -32,8 +32,8 @@ typedef struct candidate {
 typedef struct merge_work {
     symbol *symbols; // [n]
     int32_t n;
-    candidate
-        *heap; // [n_heap]; at most 3 n entries are ever pushed: n - 1 pairs, then two per merge
+    /* [n_heap]; at most 3 n entries are ever pushed: n - 1 pairs, then two per merge */
+    candidate *heap;
     int32_t n_heap;
 } merge_work;
 

@@ -253,8 +253,8 @@ static mip_status read_added_token(tokenizer *t, const cJSON *entry, const char 
     }
     bool added;
     MIP_TRY(vocab_add(&t->memory, &t->vocab, content, n_bytes, id, &added));
-    const bool listed_as_itself =
-        vocab_find(&t->vocab, content, n_bytes) == id; // true too for a token of model.vocab
+    /* True too for a token of model.vocab. */
+    const bool listed_as_itself = vocab_find(&t->vocab, content, n_bytes) == id;
     if (seen[id] || !listed_as_itself) {
         MIP_FAIL(
             MIP_E_FORMAT, NULL,

@@ -59,8 +59,8 @@ size_t unicode_valid_bytes(const char *text, size_t n_bytes) {
     return at;
 }
 
-/* Length of the invalid sequence at text[0] that one U+FFFD replaces (the maximal subpart rule): 1..3. text[0..] must not
- * start with a valid character; n_bytes > 0. */
+/* Length of the invalid sequence at text[0] that one U+FFFD replaces (the maximal subpart rule):
+ * 1..3. text[0..] must not start with a valid character; n_bytes > 0. */
 static size_t broken_bytes(const char *text, size_t n_bytes) {
     bool whole;
     return sequence_bytes(text, n_bytes, &whole);

@@ -13,9 +13,8 @@
 
 #include "base/arena.h"
 
-enum {
-    VOCAB_ID_MAX = (1 << 22) - 1
-}; // no published vocabulary comes near; bounds the table a broken file can ask for
+/* No published vocabulary comes near; bounds the table a broken file can ask for. */
+enum { VOCAB_ID_MAX = (1 << 22) - 1 };
 
 typedef struct vocab {
     const char **token;  // [n_ids] spelling, NULL = id not used

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/train/adamw.h - AdamW over a list of parameter blocks: equal to torch.optim.AdamW (decoupled decay, bias correction).
+/* host/train/adamw.h - AdamW over a list of parameter blocks: equal to torch.optim.AdamW
+ * (decoupled decay, bias correction).
  *
- * Memory  m and v of every block in one device block of their own, outside the exec's arena: they outlive a step.
+ * Memory  m and v of every block in one device block of their own, outside the exec's arena:
+ *         they outlive a step.
  * Tested  tests/unit/train/test_adamw.c (five steps of torch, with and without decay) */
 #ifndef MIP_TRAIN_ADAMW_H
 #define MIP_TRAIN_ADAMW_H
@@ -28,12 +30,14 @@ typedef struct adamw {
     int64_t step; // steps taken so far
 } adamw;
 
-/* adamw_create - moments of zero, step 0. blocks [n_blocks] must outlive the optimiser. Destroy it also after an error. */
+/* adamw_create - moments of zero, step 0. blocks [n_blocks] must outlive the optimiser.
+ * Destroy it also after an error. */
 mip_status adamw_create(exec *x, const adamw_options *options, int n_blocks,
                         const param_block *blocks, adamw *out);
 void adamw_destroy(adamw *a);
 
-/* adamw_step - one step of every block with its present gradient. A gradient of zero still decays and still moves by momentum. */
+/* adamw_step - one step of every block with its present gradient. A gradient of zero still
+ * decays and still moves by momentum. */
 mip_status adamw_step(adamw *a, double lr);
 
 #endif

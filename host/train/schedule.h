@@ -9,8 +9,9 @@
 
 #include "io/config.h"
 
-/* schedule_lr - rate of step `step`, counted from 0, of n_steps. linear: lr (1 - step / n_steps), so the first step has lr and the
- * one after the last would have 0 (the linear schedule of transformers without warm-up). */
+/* schedule_lr - rate of step `step`, counted from 0, of n_steps. linear: lr (1 - step / n_steps),
+ * so the first step has lr and the one after the last would have 0 (the linear schedule
+ * of transformers without warm-up). */
 double schedule_lr(config_schedule kind, double lr, int64_t step, int64_t n_steps);
 
 #endif

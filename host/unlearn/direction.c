@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/unlearn/direction.c - see direction.h. Two sweeps over the same stream, so that the length is known in double before the
- * first component is rounded. */
+/* host/unlearn/direction.c - see direction.h. Two sweeps over the same stream, so that the length
+ * is known in double before the first component is rounded. */
 #include "unlearn/direction.h"
 
 #include <math.h>

@@ -20,7 +20,8 @@ typedef struct recording {
     int64_t n, capacity;
 } recording;
 
-/* The changed rows [n] (rising) of a matrix that fall into tensor t of it, counted from t's first row. */
+/* The changed rows [n] (rising) of a matrix that fall into tensor t of it, counted
+ * from t's first row. */
 static mip_status rows_inside(arena *a, const model_tensor *t, int64_t first_row, int64_t n,
                               const int32_t *rows, edit_tensor *out) {
     int32_t *inside = NULL;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/unlearn/edit_params.h - the trained rows as parameter blocks of their own, with gradients, next to the model.
+/* host/unlearn/edit_params.h - the trained rows as parameter blocks of their own,
+ * with gradients, next to the model.
  *
- * What    One block [n_rows, C] per trained layer, and one [n_rows] for its biases where there are any. The optimiser works on the
- *         blocks; after each step they are scattered back into the model's matrices.
+ * What    One block [n_rows, C] per trained layer, and one [n_rows] for its biases where there
+ *         are any. The optimiser works on the blocks; after each step they are scattered back
+ *         into the model's matrices.
  * Memory  One device block outside the exec's arena: 2 floats per parameter.
  * Tested  tests/unit/unlearn/test_rmisu.c */
 #ifndef MIP_UNLEARN_EDIT_PARAMS_H
@@ -25,13 +27,14 @@ typedef struct edit_params {
     int n;
     edit_param *of;      // owned [n]
     param_block *blocks; // owned [n], for the optimiser
-    block_grads *grads
-        [EDIT_MODALITIES]; // owned [n_layers]: what stack_vjp fills; NULL where the modality has no trained layer
+    /* owned [n_layers], what stack_vjp fills; NULL where the modality has no trained layer */
+    block_grads *grads[EDIT_MODALITIES];
     int first_text_layer; // gradients need not go below it; n_layers if no text layer is trained
     device_arena memory;
 } edit_params;
 
-/* edit_params_create - gathers the present rows of every trained layer. rows must outlive it. Destroy it also after an error. */
+/* edit_params_create - gathers the present rows of every trained layer. rows must outlive it.
+ * Destroy it also after an error. */
 mip_status edit_params_create(exec *x, const model *m, const edit_rows *rows, edit_params *out);
 void edit_params_destroy(edit_params *p);
 

@@ -82,7 +82,8 @@ mip_status edit_set_assign(edit_set *s, edit_modality modality, int layer, int64
     return MIP_OK;
 }
 
-/* A layer's own stream, so that the draw of one layer does not depend on the counts of the others. */
+/* A layer's own stream, so that the draw of one layer does not depend on the counts
+ * of the others. */
 static mip_status draw_layer(const edit_stack *layers_of, edit_modality modality, int layer,
                              int64_t n, uint64_t seed, neuron_list *out) {
     char key[64];

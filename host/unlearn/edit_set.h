@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/unlearn/edit_set.h - which neurons are edited: a sorted list per modality and layer.
  *
- * What    Located neurons are assigned layer by layer; `random` draws the same counts per layer (the control of every result);
- *         `all` lists everything.
+ * What    Located neurons are assigned layer by layer; `random` draws the same counts per layer
+ *         (the control of every result); `all` lists everything.
  * Source  method.md 2.1 (what the edit touches).
  * Tested  tests/unit/unlearn/test_edit_set.c */
 #ifndef MIP_UNLEARN_EDIT_SET_H
@@ -33,12 +33,13 @@ typedef struct edit_set {
 mip_status edit_set_create(const model *m, edit_set *out);
 void edit_set_destroy(edit_set *s);
 
-/* edit_set_assign - the neurons of one layer, in any order, doubles dropped; replaces what was there.
- * MIP_E_ARG for a layer or neuron the model does not have. */
+/* edit_set_assign - the neurons of one layer, in any order, doubles dropped; replaces what was
+ * there. MIP_E_ARG for a layer or neuron the model does not have. */
 mip_status edit_set_assign(edit_set *s, edit_modality modality, int layer, int64_t n,
                            const int32_t *neurons);
 
-/* edit_set_random - a new set with as many neurons per layer as `located`; every subset equally likely, the same for a seed. */
+/* edit_set_random - a new set with as many neurons per layer as `located`; every subset equally
+ * likely, the same for a seed. */
 mip_status edit_set_random(const edit_set *located, uint64_t seed, edit_set *out);
 
 /* edit_set_all - every neuron of the modalities (bits CONFIG_ATTRIBUTE_*). */

@@ -122,7 +122,7 @@ mip_status edit_state_load(const char *path, const edit_params *params, adamw *o
     MIP_TRY(safetensors_open(path, &file));
     MIP_TRY_GOTO(read_vector(file, "fingerprint", MIP_DTYPE_I64, 1, &fingerprint));
     if (fingerprint != progress->fingerprint) {
-        MIP_FAIL_GOTO(MIP_E_FORMAT, "remove it to begin the edit afresh",
+        MIP_FAIL_GOTO(MIP_E_CONFIG, "choose another output folder, or remove it to begin afresh",
                       "%s belongs to an edit with other settings, neurons or samples", path);
     }
     MIP_TRY_GOTO(read_vector(file, "step", MIP_DTYPE_I64, 1, &optimiser->step));

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/unlearn/frozen_cache.h - what the unedited model says about the samples of an edit, computed once before it begins.
+/* host/unlearn/frozen_cache.h - what the unedited model says about the samples of an edit,
+ * computed once before it begins.
  *
- * What    Per forget sample the mean norm of its counted hidden states; per retain sample these states themselves; per sample with
- *         images its features, where the edit cannot change them. Only samples that some step draws.
+ * What    Per forget sample the mean norm of its counted hidden states; per retain sample these
+ *         states themselves; per sample with images its features, where the edit cannot change
+ *         them. Only samples that some step draws.
  * Memory  Host, f32: sum over retain samples of T C, and over images of features C.
  * Source  method.md 2.1 eq. 12-15, 2.3 n.
  * Tested  tests/unit/unlearn/test_rmisu.c */
@@ -14,10 +16,9 @@
 
 typedef struct frozen_sample {
     bool used;
-    float *
-        features; // owned [n_features, C], processor's order; NULL without images or without cached features
-    float *hidden; // owned [T, C], retain samples only
-    double norm;   // forget samples only
+    float *features; // owned [n_features, C], processor's order; NULL: no images, or not cached
+    float *hidden;   // owned [T, C], retain samples only
+    double norm;     // forget samples only
 } frozen_sample;
 
 typedef struct frozen_cache {
@@ -33,7 +34,8 @@ typedef struct frozen_request {
     bool features;                   // keep image features
 } frozen_request;
 
-/* frozen_cache_create - room for the samples, none used yet. The caller sets `used`, then calls frozen_cache_fill. */
+/* frozen_cache_create - room for the samples, none used yet. The caller sets `used`,
+ * then calls frozen_cache_fill. */
 mip_status frozen_cache_create(int64_t n_forget, int64_t n_retain, frozen_cache *out);
 void frozen_cache_destroy(frozen_cache *c);
 

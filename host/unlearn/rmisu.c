@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/unlearn/rmisu.c - see rmisu.h.
  *
- * Order   frozen states -> prune -> gather rows -> (resume) -> steps. The frozen pass needs the unedited weights, so it comes
- *         first, also in a resumed run; everything in it is a function of model and samples, so it need not be stored. */
+ * Order   frozen states -> prune -> gather rows -> (resume) -> steps. The frozen
+ *         pass needs the unedited weights, so it comes first, also in a resumed run;
+ *         everything in it is a function of model and samples, so it need not be stored. */
 #include "unlearn/rmisu.h"
 
 #include <math.h>
@@ -86,7 +87,8 @@ static mip_status fingerprint_samples(str *s, const labelled_sample *samples, in
     return MIP_OK;
 }
 
-/* A number that differs whenever the result of a resumed run could. The model is the caller's to keep the same. */
+/* A number that differs whenever the result of a resumed run could. The model is the caller's
+ * to keep the same. */
 static mip_status fingerprint(const rmisu_work *w, int64_t *out) {
     const config_edit *c = w->config;
     mip_status status = MIP_OK;
@@ -128,7 +130,8 @@ static mip_status frozen_create(rmisu_work *w) {
     return frozen_cache_fill(&request, w->data->forget, w->data->retain, &w->frozen);
 }
 
-/* Target [N, C] and row weight [N] of a packed batch: the first half of its sequences forgets, the second retains. */
+/* Target [N, C] and row weight [N] of a packed batch: the first half of its sequences forgets,
+ * the second retains. */
 static mip_status fill_targets(const rmisu_work *w, const int64_t *begin, float *target,
                                float *weight) {
     const config_edit *c = w->config;
@@ -253,7 +256,8 @@ static mip_status save(const rmisu_work *w) {
     return path == NULL ? MIP_OK : edit_state_save(path, &w->params, &w->optimiser, &w->progress);
 }
 
-/* Tell the caller; if it wants to stop, keep the work so far. Its error, not ours, is the one to hand on. */
+/* Tell the caller; if it wants to stop, keep the work so far. Its error, not ours,
+ * is the one to hand on. */
 static mip_status report(const rmisu_work *w, double lr) {
     if (w->options->after_step == NULL) {
         return MIP_OK;

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/unlearn/rmisu.h - the edit: representation misdirection of forget samples, with only the listed neurons' rows trained.
+/* host/unlearn/rmisu.h - the edit: representation misdirection of forget samples, with only
+ * the listed neurons' rows trained.
  *
- * What    L = L_f + gamma L_r. L_f = mean |h(x_f) - strength * norm_f * u_f|^2, L_r = mean |h(x_r) - h_frozen(x_r)|^2 over the
- *         counted tokens and the elements of the output h of text layer `layer`; u_f a random unit direction per sample, norm_f the mean
- *         token norm of the unedited model. Rows of all listed neurons are zeroed first (edit_rows.h). AdamW on the rows.
- * Cost    Per step 2 batch samples forward and back through layers 0..layer (and the vision tower if vision neurons are listed).
+ * What    L = L_f + gamma L_r. L_f = mean |h(x_f) - strength * norm_f * u_f|^2, L_r = mean
+ *         |h(x_r) - h_frozen(x_r)|^2 over the counted tokens and the elements of the output
+ *         h of text layer `layer`; u_f a random unit direction per sample, norm_f the mean token
+ *         norm of the unedited model. Rows of all listed neurons are zeroed first (edit_rows.h).
+ *         AdamW on the rows.
+ * Cost    Per step 2 batch samples forward and back through layers 0..layer (and the vision
+ *         tower if vision neurons are listed).
  * Source  method.md 2.1 eq. 10-16, 2.3 k-u.
  * Tested  tests/unit/unlearn/test_rmisu.c, test_golden_edit.c (transformers and torch) */
 #ifndef MIP_UNLEARN_RMISU_H
@@ -35,8 +39,9 @@ typedef struct rmisu_options {
     uint64_t seed;
     const char *state_path; // file of the unfinished run; NULL = not resumable
     int64_t save_every;     // steps between two writes of it; 0 = only when stopped and at the end
-    /* Called after every step, and once before the first with done = the steps a resumed run has behind it. An error
-     * (MIP_E_CANCELLED from signals_check, say) stops the run: the state is written and the error returned. NULL = none. */
+    /* Called after every step, and once before the first with done = the steps a resumed
+     * run has behind it. An error (MIP_E_CANCELLED from signals_check, say) stops the run:
+     * the state is written and the error returned. NULL = none. */
     mip_status (*after_step)(void *user, const rmisu_step *step);
     void *user;
 } rmisu_options;
@@ -47,11 +52,13 @@ typedef struct rmisu_result {
     rmisu_loss first, last;
 } rmisu_result;
 
-/* rmisu_run - edit the model in place. The model must be the unedited one, also for a resumed run: the file at state_path holds
- * the trained rows. On success the state file is left with the finished state (a second call returns at once); remove it when
- * the result is stored. The exec's arena must be empty.
- *   error MIP_E_ARG (layer or samples that cannot be), MIP_E_UNSUPPORTED (retain_ce), MIP_E_NUMERIC (loss not finite, with the
- *         step), MIP_E_FORMAT (state file of another edit), what after_step returned. After an error the model is half edited. */
+/* rmisu_run - edit the model in place. The model must be the unedited one, also for a resumed run:
+ * the file at state_path holds the trained rows. On success the state file is left with
+ * the finished state (a second call returns at once); remove it when the result is stored.
+ * The exec's arena must be empty.
+ *   error MIP_E_ARG (layer or samples that cannot be), MIP_E_UNSUPPORTED (retain_ce), MIP_E_NUMERIC
+ *         (loss not finite, with the step), MIP_E_CONFIG (state file of another edit),
+ *         what after_step returned. After an error the model is half edited. */
 mip_status rmisu_run(exec *x, model *m, const edit_set *set, const rmisu_data *data,
                      const rmisu_options *options, rmisu_result *out);
 

@@ -9,7 +9,8 @@
 #include "base/hash.h"
 #include "base/status_priv.h"
 
-/* The record came from a file: its rows must be as long as the tensor's before bytes of them are copied. */
+/* The record came from a file: its rows must be as long as the tensor's before bytes
+ * of them are copied. */
 static mip_status record_check(const safetensors_file *file, const edit_record *record) {
     for (int64_t i = 0; i < record->n_tensors; i++) {
         const edit_tensor *t = &record->tensors[i];

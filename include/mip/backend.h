@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* include/mip/backend.h - the contract between host/ and a compute backend (built-in CPU, or a plugin such as CUDA).
+/* include/mip/backend.h - the contract between host/ and a compute backend (built-in CPU,
+ * or a plugin such as CUDA).
  *
- * What    One table of functions: device, buffer, stream, ops, comm. A plugin exports one symbol, mip_backend_entry.
- * Memory  Pointers marked `dev` come from buffer_alloc (pointer arithmetic on them is fine) and are dereferenced by the
- *         backend only. Everything marked `host` is read before the call returns.
- * Order   Calls on one stream run in call order. d2h returns when the bytes are there; the others may return earlier.
- * Bits    The result of a row (of a segment, in attention) does not depend on the other rows of the call, nor on the
- *         number of threads. Sums have a fixed order.
+ * What    One table of functions: device, buffer, stream, ops, comm. A plugin exports one symbol,
+ *         mip_backend_entry.
+ * Memory  Pointers marked `dev` come from buffer_alloc (pointer arithmetic on them is fine)
+ *         and are dereferenced by the backend only. Everything marked `host` is read before
+ *         the call returns.
+ * Order   Calls on one stream run in call order. d2h returns when the bytes are there;
+ *         the others may return earlier.
+ * Bits    The result of a row (of a segment, in attention) does not depend on the other rows
+ *         of the call, nor on the number of threads. Sums have a fixed order.
  * Errors  Functions return mip_status and hand the words over through mip_host_services.report.
  *
- * All activations, gradients and scores are f32. Row-major; `ld*` = elements from one row to the next.
- * "overwritten" and "+=" say what happens to an output. dX is a cotangent, tX a tangent (JVP). */
+ * All activations, gradients and scores are f32. Row-major; `ld*` = elements from one row
+ * to the next. "overwritten" and "+=" say what happens to an output. dX is a cotangent,
+ * tX a tangent (JVP). */
 #ifndef MIP_BACKEND_H
 #define MIP_BACKEND_H
 
@@ -26,12 +31,12 @@ extern "C" {
 
 enum { MIP_BACKEND_ABI = 1 };
 
-/* ---- gemm: one product; rows of a are independent of each other -------------------------------------------- */
+/* ---- gemm: one product; rows of a are independent of each other ------------------------------ */
+/* TN sums over the rows of the call, so its bits depend on them. */
 typedef enum mip_gemm_form {
     MIP_GEMM_NT = 0, // c[m,n] = a[m,k] b[n,k]^T   linear forward: y = x W^T
     MIP_GEMM_NN = 1, // c[m,n] = a[m,k] b[k,n]     input gradient: dx = dy W
-    MIP_GEMM_TN =
-        2, // c[m,n] = a[k,m]^T b[k,n]   weight gradient: dW = dy^T x (sums over rows: not batch-invariant)
+    MIP_GEMM_TN = 2, // c[m,n] = a[k,m]^T b[k,n]   weight gradient: dW = dy^T x
 } mip_gemm_form;
 
 typedef struct mip_gemm_args {
@@ -49,7 +54,7 @@ typedef struct mip_gemm_args {
     int accumulate;
 } mip_gemm_args;
 
-/* ---- norm: y = (x - mean?) * rstd * w + b. RMS has no mean and no b ---------------------------------------- */
+/* ---- norm: y = (x - mean?) * rstd * w + b. RMS has no mean and no b -------------------------- */
 typedef enum mip_norm_kind { MIP_NORM_RMS = 0, MIP_NORM_LAYER = 1 } mip_norm_kind;
 
 typedef struct mip_norm_args {
@@ -68,7 +73,7 @@ typedef struct mip_norm_args {
     float *ty;       // jvp out, overwritten
 } mip_norm_args;     // vjp and jvp recompute mean and rstd from x
 
-/* ---- rope: rotate-half in place on `heads` heads of width dim ----------------------------------------------- */
+/* ---- rope: rotate-half in place on `heads` heads of width dim -------------------------------- */
 typedef struct mip_rope_args {
     void *stream;
     int64_t rows, heads, dim;
@@ -78,12 +83,11 @@ typedef struct mip_rope_args {
     int inverse;            // 1 = rotate by the negative angle (the vjp)
 } mip_rope_args;
 
-/* ---- attention: softmax(scale q k^T) v within segments, grouped key/value heads ------------------------------ */
+/* ---- attention: softmax(scale q k^T) v within segments, grouped key/value heads -------------- */
 typedef struct mip_segment {
-    int32_t begin, len; // rows of q, and of the segment's own keys
-    int32_t prefix_begin,
-        prefix_len; // rows of prefix_k / prefix_v that every query of the segment also sees
-    int32_t causal; // 1: query i sees own keys <= i; 0: all own keys
+    int32_t begin, len;               // rows of q, and of the segment's own keys
+    int32_t prefix_begin, prefix_len; // prefix rows that every query of the segment also sees
+    int32_t causal;                   // 1: query i sees own keys <= i; 0: all own keys
 } mip_segment;
 
 typedef struct mip_attention_args {
@@ -92,11 +96,9 @@ typedef struct mip_attention_args {
     float scale;
     const mip_segment *segments; // host [n_segments]; rows outside all segments are left untouched
     int64_t n_segments;
-    const float *q, *k,
-        *v; // dev [rows, heads*dim], [rows, kv_heads*dim] x2, all with row stride ld_qkv
+    const float *q, *k, *v; // dev [rows, heads*dim], [rows, kv_heads*dim] x2, row stride ld_qkv
     int64_t ld_qkv;
-    const float *prefix_k,
-        *prefix_v; // dev, row stride ld_prefix; constants (no gradient, no tangent); NULL without prefix
+    const float *prefix_k, *prefix_v; // dev, row stride ld_prefix: constants; NULL = no prefix
     int64_t ld_prefix;
     float *o;         // dev [rows, heads*dim] contiguous: fwd out, overwritten; vjp and jvp in
     float *lse;       // dev [rows, heads] log-sum-exp of the scaled scores: fwd out; vjp and jvp in
@@ -106,7 +108,7 @@ typedef struct mip_attention_args {
     float *t_o;                // jvp out [rows, heads*dim], overwritten
 } mip_attention_args;
 
-/* ---- act: a = act(g) * u (gated), or act(g) when u is NULL ---------------------------------------------------- */
+/* ---- act: a = act(g) * u (gated), or act(g) when u is NULL ----------------------------------- */
 typedef struct mip_act_args {
     void *stream;
     mip_act kind;
@@ -120,7 +122,7 @@ typedef struct mip_act_args {
     float *ta;            // jvp out, contiguous, overwritten
 } mip_act_args;
 
-/* ---- rows: dst[dst_rows[i], :] = or += alpha[i] * src[src_rows[i], :] ------------------------------------------ */
+/* ---- rows: dst[dst_rows[i], :] = or += alpha[i] * src[src_rows[i], :] ------------------------ */
 typedef struct mip_rows_args {
     void *stream;
     int64_t n, width;
@@ -134,7 +136,7 @@ typedef struct mip_rows_args {
     int accumulate;          // in the order i = 0..n-1 for equal dst_rows
 } mip_rows_args;
 
-/* ---- entries: dst[dst_rows[i], cols[j]] = alpha[i] * src[src_rows[i], cols[j]] ---------------------------------- */
+/* ---- entries: dst[dst_rows[i], cols[j]] = alpha[i] * src[src_rows[i], cols[j]] --------------- */
 typedef struct mip_entries_args {
     void *stream;
     int64_t n, n_cols;
@@ -148,7 +150,7 @@ typedef struct mip_entries_args {
     const float *alpha;      // host [n]; NULL = all 1
 } mip_entries_args;
 
-/* ---- cols: dst[i, j] = src[i, cols[j]] (gather), for gradients of listed neurons ------------------------------- */
+/* ---- cols: dst[i, j] = src[i, cols[j]] (gather), for gradients of listed neurons ------------- */
 typedef struct mip_cols_args {
     void *stream;
     int64_t rows, n_cols;
@@ -158,7 +160,7 @@ typedef struct mip_cols_args {
     float *dst; // dev [rows, n_cols] contiguous, overwritten
 } mip_cols_args;
 
-/* ---- colscale: x[i, j] *= m[j] ------------------------------------------------------------------------------------ */
+/* ---- colscale: x[i, j] *= m[j] --------------------------------------------------------------- */
 typedef struct mip_colscale_args {
     void *stream;
     int64_t rows, width;
@@ -167,7 +169,7 @@ typedef struct mip_colscale_args {
     const float *m; // dev [width]
 } mip_colscale_args;
 
-/* ---- reductions; f64 accumulators, fixed order ---------------------------------------------------------------------- */
+/* ---- reductions; f64 accumulators, fixed order ----------------------------------------------- */
 typedef struct mip_range {
     int32_t begin, len; // rows
 } mip_range;
@@ -182,8 +184,8 @@ typedef struct mip_dot_args { // out[r] = sum over the rows of range r of x . y
     double *out; // dev [n] overwritten
 } mip_dot_args;
 
-typedef struct
-    mip_colsum_args { // out[r, j] (+)= sum over the rows of range r of x[i, j] (* y[i, j] if y)
+/* out[r, j] (+)= sum over the rows i of range r of x[i, j] (* y[i, j] if y) */
+typedef struct mip_colsum_args {
     void *stream;
     int64_t width;
     const mip_range *ranges; // host [n]
@@ -194,12 +196,12 @@ typedef struct
     int accumulate;
 } mip_colsum_args;
 
-/* ---- cross-entropy over the vocabulary in chunks of columns ------------------------------------------------------------ */
-typedef struct mip_xent_state { // one per row; begins as {-inf, -inf, 0}
-    double max;                 // running maximum of the logits seen
-    double z_target;            // logit of the target, once seen
-    double
-        sum_other; // sum over the others seen of exp(z - max); log p = -log1p(sum_other * exp(max - z_target))
+/* ---- cross-entropy over the vocabulary in chunks of columns ---------------------------------- */
+/* One per row; begins as {-inf, -inf, 0}. log p = -log1p(sum_other * exp(max - z_target)). */
+typedef struct mip_xent_state {
+    double max;       // running maximum of the logits seen
+    double z_target;  // logit of the target, once seen
+    double sum_other; // over the others seen, of exp(z - max)
 } mip_xent_state;
 
 typedef struct mip_xent_args {
@@ -212,7 +214,7 @@ typedef struct mip_xent_args {
     float coef; // vjp: z <- coef * (softmax - onehot), target entry = -coef * (sum of the others)
 } mip_xent_args;
 
-/* ---- squared distance: loss[i] = weight[i] * |h[i] - t[i]|^2, dh = 2 weight (h - t) --------------------------------------- */
+/* ---- squared distance: loss[i] = weight[i] * |h[i] - t[i]|^2, dh = 2 weight (h - t) ---------- */
 typedef struct mip_mse_args {
     void *stream;
     int64_t rows, width;
@@ -222,7 +224,7 @@ typedef struct mip_mse_args {
     float *dh;           // dev [rows, width] overwritten
 } mip_mse_args;
 
-/* ---- AdamW as torch.optim.AdamW (decoupled decay, bias correction) ---------------------------------------------------------- */
+/* ---- AdamW as torch.optim.AdamW (decoupled decay, bias correction) --------------------------- */
 typedef struct mip_adamw_args {
     void *stream;
     int64_t n;
@@ -277,13 +279,13 @@ typedef struct mip_backend {
     } device;
 
     struct {
-        mip_status (*alloc)(void *self, int device, size_t bytes,
-                            void **out); // 256-byte aligned, content undefined
+        /* 256-byte aligned, content undefined */
+        mip_status (*alloc)(void *self, int device, size_t bytes, void **out);
         void (*free)(void *self, int device, void *ptr);
         mip_status (*h2d)(void *self, void *stream, void *dst, const void *src_host, size_t bytes);
         mip_status (*d2h)(void *self, void *stream, void *dst_host, const void *src, size_t bytes);
-        mip_status (*d2d)(void *self, void *stream, void *dst, const void *src,
-                          size_t bytes); // may not overlap
+        /* dst and src may not overlap */
+        mip_status (*d2d)(void *self, void *stream, void *dst, const void *src, size_t bytes);
         mip_status (*zero)(void *self, void *stream, void *dst, size_t bytes);
     } buffer;
 
@@ -291,16 +293,15 @@ typedef struct mip_backend {
         mip_status (*create)(void *self, int device, void **out);
         void (*destroy)(void *self, void *stream);
         mip_status (*sync)(void *self, void *stream);
-        mip_status (*wait)(void *self, void *stream,
-                           void *other); // work after this call waits for other's work so far
+        /* work after this call waits for other's work so far */
+        mip_status (*wait)(void *self, void *stream, void *other);
     } stream;
 
     struct {
         mip_status (*gemm)(void *self, const mip_gemm_args *args);
         mip_status (*norm[MIP_PASS_COUNT])(void *self, const mip_norm_args *args);
-        mip_status (*rope)(
-            void *self,
-            const mip_rope_args *args); // linear: its jvp is itself, its vjp the inverse
+        /* linear: its jvp is itself, its vjp the inverse */
+        mip_status (*rope)(void *self, const mip_rope_args *args);
         mip_status (*attention[MIP_PASS_COUNT])(void *self, const mip_attention_args *args);
         mip_status (*act[MIP_PASS_COUNT])(void *self, const mip_act_args *args);
         mip_status (*rows)(void *self, const mip_rows_args *args);
@@ -309,11 +310,11 @@ typedef struct mip_backend {
         mip_status (*colscale)(void *self, const mip_colscale_args *args);
         mip_status (*dot)(void *self, const mip_dot_args *args);
         mip_status (*colsum)(void *self, const mip_colsum_args *args);
-        mip_status (*xent[2])(void *self,
-                              const mip_xent_args *args); // [MIP_PASS_FWD], [MIP_PASS_VJP]
+        mip_status (*xent[MIP_PASS_VJP + 1])(void *self, const mip_xent_args *args);
         mip_status (*mse)(void *self, const mip_mse_args *args);
         mip_status (*adamw)(void *self, const mip_adamw_args *args);
-        /* NULL if the op runs in this pass with weights of this dtype, else the reason why not (static string). */
+        /* NULL if the op runs in this pass with weights of this dtype, else the reason
+         * why not (static string). */
         const char *(*supports)(void *self, mip_op op, mip_pass pass, mip_dtype weights);
     } ops;
 
@@ -332,7 +333,8 @@ typedef struct mip_backend {
     } comm;
 } mip_backend;
 
-/* What the host offers a plugin; a shared object has its own thread-locals, so errors come over this way. */
+/* What the host offers a plugin; a shared object has its own thread-locals, so errors
+ * come over this way. */
 typedef struct mip_host_services {
     uint32_t abi;
     size_t struct_size;
@@ -341,7 +343,8 @@ typedef struct mip_host_services {
     void (*log)(int level, const char *message);
 } mip_host_services;
 
-/* The one symbol a plugin exports. Returns NULL (after report) when abi is not its own or no device is usable. */
+/* The one symbol a plugin exports. Returns NULL (after report) when abi is not its own
+ * or no device is usable. */
 typedef const mip_backend *(*mip_backend_entry_fn)(uint32_t abi, const mip_host_services *host);
 #define MIP_BACKEND_ENTRY_SYMBOL "mip_backend_entry"
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* include/mip/status.h - status codes and the error record every fallible function of mip speaks in.
+/* include/mip/status.h - status codes and the error record every fallible function
+ * of mip speaks in.
  *
- * A function returns MIP_OK or the code of what went wrong; the words stand in one thread-local record:
- * what was expected and found, the next command to type, and where in the source it was noticed. */
+ * A function returns MIP_OK or the code of what went wrong; the words stand in one
+ * thread-local record: what was expected and found, the next command to type, and where
+ * in the source it was noticed. */
 #ifndef MIP_STATUS_H
 #define MIP_STATUS_H
 
@@ -45,10 +47,12 @@ typedef struct mip_error {
     int n_frames;
 } mip_error;
 
-/* mip_status_name - "MIP_E_SHAPE" for a code; "unknown status" for a number that is none. Static string. */
+/* mip_status_name - "MIP_E_SHAPE" for a code; "unknown status" for a number that is none.
+ * Static string. */
 const char *mip_status_name(mip_status status);
 
-/* mip_error_last - the calling thread's record of its last error. Borrowed; valid until the next error on this thread. */
+/* mip_error_last - the calling thread's record of its last error. Borrowed; valid until
+ * the next error on this thread. */
 const mip_error *mip_error_last(void);
 
 #ifdef __cplusplus

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* include/mip/types.h - data types and the one shape alphabet of the project.
  *
- * B batch        T tokens        C width          H query heads    G key/value heads   D head dim
- * F FFN width (a "neuron" is one of F)            V vocabulary     L layers            S integration nodes
- * P image patches                K neurons kept per layer          R ranks             N packed rows
+ *   B batch                 T tokens            C width
+ *   H query heads           G key/value heads   D head dim
+ *   F FFN width (neurons)   V vocabulary        L layers
+ *   S integration nodes     P image patches     K neurons kept per layer
+ *   R ranks                 N packed rows
+ *
+ * A "neuron" is one of the F hidden units of a layer's FFN.
  * Shapes are written outermost first, row-major: x [N, C] f32. Weights are [out, in]; y = x W^T. */
 #ifndef MIP_TYPES_H
 #define MIP_TYPES_H

@@ -107,7 +107,7 @@ verdict "some edits went on from their stored state" test "$n_resumed" -ge 1
 verdict "some while answering" test "${landed[eval]}" -ge 3
 
 # --- signals ----------------------------------------------------------------------------------------------------------------------
-# stop SIGNAL STAGE MS: the signal while the stage works, then the end of the run.
+# stop SIGNAL STAGE MS SETTING: the signal while the stage works, the refusal of another setting, then the end of the run.
 stop() {
     local run=$work/$1 code fault=""
     start "$run"
@@ -121,12 +121,14 @@ stop() {
     grep -qx 'hint: the same command goes on from here' "$run.err" || fault+="no hint; "
     [ ! -e "$run/manifest.json" ] || ! grep -q '"eval"' "$run/manifest.json" || fault+="the run had ended; "
     result "SIG$1 while in$2: exit code 130, and it says that the work is kept" "${fault:+$fault$(cat "$run.err")}"
+    expect "the run stopped by SIG$1 does not go on with $4" 2 err='other (eval )?settings' err='hint: .*output folder' -- \
+        "${command[@]}" --set output="$run" --set "$4"
     verdict "the run stopped by SIG$1 goes on to its end" "$MIP" "${command[@]}" --set output="$run"
     verdict "the run stopped by SIG$1 has the bytes of the uninterrupted one" same "$run"
 }
-stop INT ' text' $((attribute_ms / 2))
-stop TERM ' edit' $((edit_ms / 2))
-stop USR1 ' eval' $((eval_ms / 3))
+stop INT ' text' $((attribute_ms / 2)) attribute.top_k=3
+stop TERM ' edit' $((edit_ms / 2)) edit.lr=0.02
+stop USR1 ' eval' $((eval_ms / 3)) eval.max_new_tokens=5
 
 # --- two processes on one folder --------------------------------------------------------------------------------------------------
 run=$work/shared

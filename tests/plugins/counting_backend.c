@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/plugins/counting_backend.c - a backend plugin that distrusts its host: the reference kernels behind strict checks.
+/* tests/plugins/counting_backend.c - a backend plugin that distrusts its host:
+ * the reference kernels behind strict checks.
  *
- * What    Its device memory is mapped pages it keeps a list of. Every op checks that each `dev` range lies inside one of its
- *         own buffers and that the stream is one of its own, so a host pointer passed as a device pointer is refused
- *         (MIP_E_ARG, naming the argument) even though this process could read it. It counts the calls of every op.
+ * What    Its device memory is mapped pages it keeps a list of. Every op checks that each
+ *         `dev` range lies inside one of its own buffers and that the stream is one of its own,
+ *         so a host pointer passed as a device pointer is refused (MIP_E_ARG, naming the argument)
+ *         even though this process could read it. It counts the calls of every op.
  * Test    counting_backend_calls(op), op = MIP_OP_COUNT for all ops together. */
 #define _DEFAULT_SOURCE // MAP_ANONYMOUS
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/plugins/other_version_backend.c - a plugin of a later interface that does not look at the host's: the host must. */
+/* tests/plugins/other_version_backend.c - a plugin of a later interface that does not look
+ * at the host's: the host must. */
 #include <stddef.h>
 
 #include <mip/backend.h>

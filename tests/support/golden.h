@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/support/golden.h - reads a golden case of tests/golden/qwen25vl_tiny/cases into host arrays.
+/* tests/support/golden.h - reads a golden case of tests/golden/qwen25vl_tiny/cases
+ * into host arrays.
  *
  * What    Every failure is a failed assertion: a test that cannot read its golden must not pass.
  * Memory  Arrays live until golden_close. */

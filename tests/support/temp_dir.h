@@ -14,7 +14,8 @@ typedef struct temp_dir {
 void temp_make(temp_dir *t);
 void temp_remove(temp_dir *t);
 
-/* temp_path - the path of `name` in the folder; lives until temp_remove. temp_write / temp_text - with a file there. */
+/* temp_path - the path of `name` in the folder; lives until temp_remove.
+ * temp_write / temp_text - with a file there. */
 const char *temp_path(temp_dir *t, const char *name);
 const char *temp_write(temp_dir *t, const char *name, const void *bytes, size_t n);
 const char *temp_text(temp_dir *t, const char *name, const char *text);

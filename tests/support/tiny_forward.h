@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/support/tiny_forward.h - a forward pass of packed sequences through the tiny model, everything kept.
+/* tests/support/tiny_forward.h - a forward pass of packed sequences through the tiny model,
+ * everything kept.
  *
- * What    Neurons of every layer and row are tapped, so that a backward or tangent pass leaves da or ta there. */
+ * What    Neurons of every layer and row are tapped, so that a backward or tangent pass
+ *         leaves da or ta there. */
 #ifndef MIP_TESTS_TINY_FORWARD_H
 #define MIP_TESTS_TINY_FORWARD_H
 
@@ -35,13 +37,15 @@ void tiny_forward_finish(tiny_forward *f);
 stack_call tiny_forward_text_call(tiny_forward *f);
 stack_call tiny_forward_vision_call(tiny_forward *f);
 
-/* tiny_forward_check - dev [n] against b: expects max|a - b| / max|b| <= gate. tiny_forward_check_host: a on the host. */
+/* tiny_forward_check - dev [n] against b: expects max|a - b| / max|b| <= gate.
+ * tiny_forward_check_host: a on the host. */
 void tiny_forward_check(tiny_forward *f, const char *what, const float *dev, const float *b,
                         int64_t n, double gate);
 void tiny_forward_check_host(const char *what, const float *a, const float *b, int64_t n,
                              double gate);
 
-/* tiny_forward_fetch - a host copy of dev [n]; free it. tiny_forward_put - a device copy of host [n] in the arena. */
+/* tiny_forward_fetch - a host copy of dev [n]; free it. tiny_forward_put - a device copy
+ * of host [n] in the arena. */
 float *tiny_forward_fetch(tiny_forward *f, const float *dev, int64_t n);
 float *tiny_forward_put(tiny_forward *f, const float *host, int64_t n);
 

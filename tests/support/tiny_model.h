@@ -10,7 +10,8 @@ typedef struct tiny_model {
     model m;
 } tiny_model;
 
-/* tiny_model_open - tests/golden/qwen25vl_tiny/<folder> on backend "ref", "cpu" or a plugin's path, with arena_bytes to work in (0: dry). */
+/* tiny_model_open - tests/golden/qwen25vl_tiny/<folder> on backend "ref", "cpu" or a plugin's path,
+ * with arena_bytes to work in (0: dry). */
 void tiny_model_open(tiny_model *t, const char *backend, const char *folder, size_t arena_bytes);
 void tiny_model_close(tiny_model *t);
 

@@ -5,7 +5,8 @@
 
 enum { TMP_DIR_BYTES = 64 };
 
-/* tmp_dir_create - make build/tmp/test-XXXXXX (relative to the repository root); fails the test if it cannot. */
+/* tmp_dir_create - make build/tmp/test-XXXXXX (relative to the repository root);
+ * fails the test if it cannot. */
 void tmp_dir_create(char out[TMP_DIR_BYTES]);
 
 /* tmp_dir_remove - remove it with everything in it. */

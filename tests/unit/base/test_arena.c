@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/base/test_arena.c - blocks are zeroed, aligned, apart from each other, and freed back to a mark. */
+/* tests/unit/base/test_arena.c - blocks are zeroed, aligned, apart from each other,
+ * and freed back to a mark. */
 #include "base/arena.h"
 
 #include <criterion/criterion.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/base/test_build_info.c - nothing is missing, and the variant is the one these tests were built as. */
+/* tests/unit/base/test_build_info.c - nothing is missing, and the variant is the one
+ * these tests were built as. */
 #include "base/build_info.h"
 
 #include <criterion/criterion.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/base/test_fs_lock.c - one holder at a time, named to the second; a dead holder holds nothing.
+/* tests/unit/base/test_fs_lock.c - one holder at a time, named to the second;
+ * a dead holder holds nothing.
  *
  * The other process is made with fork and ends with _exit before Criterion sees it. */
 #include "base/fs_lock.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/base/test_progress.c - rates and ETA with a clock of our own, the bar, and the plain lines. */
+/* tests/unit/base/test_progress.c - rates and ETA with a clock of our own, the bar,
+ * and the plain lines. */
 #include "base/progress.h"
 
 #include <criterion/criterion.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/base/test_rng.c - known answers, independence of streams, and the shape of the distributions.
+/* tests/unit/base/test_rng.c - known answers, independence of streams, and the shape
+ * of the distributions.
  *
  * The seeds are fixed, so the statistical bounds (5 standard errors) hold always or never. */
 #include "base/rng.h"
@@ -8,7 +9,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Known answers of philox4x32-10 as published with Random123 (kat_vectors): counter, key -> four words. */
+/* Known answers of philox4x32-10 as published with Random123 (kat_vectors):
+ * counter, key -> four words. */
 Test(rng, philox_gives_the_published_answers) {
     rng r;
     rng_init(&r, 0, 0);

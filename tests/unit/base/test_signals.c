@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/base/test_signals.c - the first signal sets the flag, the second SIGINT ends the process. */
+/* tests/unit/base/test_signals.c - the first signal sets the flag, the second SIGINT
+ * ends the process. */
 #include "base/signals.h"
 
 #include <criterion/criterion.h>

@@ -145,7 +145,7 @@ int case_has_jvp(const op_case *c) {
     return c->family != CASE_NORM_PARAM && c->family != CASE_XENT && c->family != CASE_MSE;
 }
 
-/* ---- gemm ---- */
+/* ---- gemm ------------------------------------------------------------------------------------ */
 static mip_gemm_args gemm_args(const op_case *c, const float *a, const float *b, float *out) {
     return (mip_gemm_args){.form = (mip_gemm_form)c->kind,
                            .m = c->rows,
@@ -198,7 +198,7 @@ static void gemm_jvp(const mip_backend *be, const op_case *c, const float *in, c
     RUN(be->ops.gemm(be->self, &second));
 }
 
-/* ---- norm ---- */
+/* ---- norm ------------------------------------------------------------------------------------ */
 static mip_norm_args norm_args(const op_case *c, const float *in, const float *w, const float *b) {
     if (c->family == CASE_NORM_PARAM) {
         w = in + c->rows * c->width;
@@ -213,7 +213,7 @@ static mip_norm_args norm_args(const op_case *c, const float *in, const float *w
                            .b = c->kind == MIP_NORM_LAYER ? b : NULL};
 }
 
-/* ---- attention ---- */
+/* ---- attention ------------------------------------------------------------------------------- */
 typedef struct attention_data {
     float *prefix_k, *prefix_v, *o, *lse;
 } attention_data;
@@ -250,7 +250,7 @@ static void attention_data_free(attention_data *data) {
     free(data->lse);
 }
 
-/* ---- the rest ---- */
+/* ---- the rest -------------------------------------------------------------------------------- */
 static mip_act_args act_args(const op_case *c, const float *in) {
     return (mip_act_args){.kind = (mip_act)c->kind,
                           .rows = c->rows,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/cpu/op_case.h - one table of op cases, seen as differentiable functions out = f(in) of flat vectors.
+/* tests/unit/cpu/op_case.h - one table of op cases, seen as differentiable functions
+ * out = f(in) of flat vectors.
  *
- * What    Each case knows its shape, how to run forward, vjp and jvp on any backend with host memory, and the length of its
- *         longest sum. The same table is used for derivatives, fast against reference, and bits across threads.
- *         Adding a case = one line in op_case.c. */
+ * What    Each case knows its shape, how to run forward, vjp and jvp on any backend with host
+ *         memory, and the length of its longest sum. The same table is used for derivatives, fast
+ *         against reference, and bits across threads. Adding a case = one line in op_case.c. */
 #ifndef MIP_TESTS_CPU_OP_CASE_H
 #define MIP_TESTS_CPU_OP_CASE_H
 
@@ -41,14 +42,16 @@ int64_t case_outputs(const op_case *c);
 int64_t case_sum_length(const op_case *c); // longest sum behind an output
 int case_has_jvp(const op_case *c);
 
-/* case_fwd / case_vjp / case_jvp - out = f(in), d_in = J^T d_out, t_out = J t_in; every output overwritten. */
+/* case_fwd / case_vjp / case_jvp - out = f(in), d_in = J^T d_out, t_out = J t_in;
+ * every output overwritten. */
 void case_fwd(const mip_backend *b, const op_case *c, const float *in, float *out);
 void case_vjp(const mip_backend *b, const op_case *c, const float *in, const float *d_out,
               float *d_in);
 void case_jvp(const mip_backend *b, const op_case *c, const float *in, const float *t_in,
               float *t_out);
 
-/* random_fill - n numbers in (-scale, scale), a function of the seed only. random_new: the same, owned by the caller. */
+/* random_fill - n numbers in (-scale, scale), a function of the seed only. random_new:
+ * the same, owned by the caller. */
 void random_fill(float *x, int64_t n, float scale, uint64_t seed);
 float *random_new(int64_t n, float scale, uint64_t seed);
 

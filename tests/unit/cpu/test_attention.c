@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/cpu/test_attention.c - attention against a softmax written with whole matrices, and what its bits depend on. */
+/* tests/unit/cpu/test_attention.c - attention against a softmax written with whole matrices,
+ * and what its bits depend on. */
 #include "unit/cpu/op_case.h"
 
 #include <math.h>

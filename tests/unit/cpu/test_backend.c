@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/cpu/test_backend.c - the two built-in tables are complete, and their memory does what the contract says. */
+/* tests/unit/cpu/test_backend.c - the two built-in tables are complete, and their memory
+ * does what the contract says. */
 #include "cpu/cpu_backend.h"
 
 #include <stdint.h>

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/cpu/test_derivatives.c - vjp against finite differences, jvp against vjp, for both backends.
+/* tests/unit/cpu/test_derivatives.c - vjp against finite differences, jvp against vjp,
+ * for both backends.
  *
- * Rule    Finite differences of 4 points with step h: rounding eps/h of |u . f|, plus a truncation share of 1e-4 of the
- *         terms' size. Adjoint identity <J^T u, v> = <u, J v>: 1e-5 of the terms' size. */
+ * Rule    Finite differences of 4 points with step h: rounding eps/h of |u . f|, plus
+ *         a truncation share of 1e-4 of the terms' size. Adjoint identity <J^T u, v> = <u, J v>:
+ *         1e-5 of the terms' size. */
 #include "unit/cpu/op_case.h"
 
 #include <float.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/cpu/test_fast.c - the backend "cpu" against "ref" on the op case table, and its bits across threads.
+/* tests/unit/cpu/test_fast.c - the backend "cpu" against "ref" on the op case table,
+ * and its bits across threads.
  *
- * Rule    Every output is within 8 eps sqrt(K) of the reference, relative to the largest reference output; K is the length
- *         of the longest sum behind it. */
+ * Rule    Every output is within 8 eps sqrt(K) of the reference, relative to the largest reference
+ *         output; K is the length of the longest sum behind it. */
 #include "unit/cpu/op_case.h"
 
 #include <float.h>

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/cpu/test_gemm.c - the bits of a row of the fast product: alone, among any number of rows, on any thread count.
+/* tests/unit/cpu/test_gemm.c - the bits of a row of the fast product: alone, among any number
+ * of rows, on any thread count.
  *
- * DNNL_MAX_CPU_ISA=AVX2 (or AVX, SSE41) before the program runs this for the kernels of older machines. */
+ * DNNL_MAX_CPU_ISA=AVX2 (or AVX, SSE41) before the program runs this for the kernels
+ * of older machines. */
 #include "unit/cpu/op_case.h"
 
 #include <dirent.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/cpu/test_move.c - rows, entries, cols, colscale, dot and colsum on small whole numbers, where f32 is exact, and
- * on sizes that use several threads. Every test runs on both backends. */
+/* tests/unit/cpu/test_move.c - rows, entries, cols, colscale, dot and colsum on
+ * small whole numbers, where f32 is exact, and on sizes that use several threads.
+ * Every test runs on both backends. */
 #include "unit/cpu/op_case.h"
 
 #include <math.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/cpu/test_ref.c - the reference ops against formulas written down independently, and numbers of PyTorch.
+/* tests/unit/cpu/test_ref.c - the reference ops against formulas written down independently,
+ * and numbers of PyTorch.
  *
- * The numbers for activations and AdamW were printed by torch (F.silu, F.gelu, z sigmoid(1.702 z) in float64;
- * torch.optim.AdamW in float32). Every test runs on both backends. */
+ * The numbers for activations and AdamW were printed by torch (F.silu, F.gelu, z sigmoid(1.702 z)
+ * in float64; torch.optim.AdamW in float32). Every test runs on both backends. */
 #include "unit/cpu/op_case.h"
 
 #include <float.h>
@@ -60,8 +61,8 @@ Test(reference, gemm_is_the_textbook_sum_with_bias_strides_and_accumulation) {
                             expected += (double)left * (double)right;
                         }
                         expected += j < N && !accumulate ? (double)bias[j] : 0.0;
-                        expected =
-                            j < N ? expected : (double)before[i * LD + j]; // beyond n: untouched
+                        /* Beyond n: untouched. */
+                        expected = j < N ? expected : (double)before[i * LD + j];
                         expect_near("gemm", b, i * LD + j, (double)c[i * LD + j], expected, 1e-6);
                     }
                 }
@@ -193,7 +194,8 @@ Test(reference, rope_turns_each_pair_and_back) {
         mip_rope_args args = {
             .rows = ROWS, .heads = HEADS, .dim = DIM, .x = x, .ldx = LD, .cos = c, .sin = s};
         b->ops.rope(b->self, &args);
-        /* Row 0: pair (1, 3) by 0, pair (2, 4) by 90 degrees. Row 1, head 1: pair (5, 7) by (0.6, 0.8). */
+        /* Row 0: pair (1, 3) by 0, pair (2, 4) by 90 degrees. Row 1, head 1:
+         * pair (5, 7) by (0.6, 0.8). */
         const float row0[4] = {1, -4, 3, 2};
         for (int j = 0; j < 4; j++) {
             expect_near("rope", b, j, (double)x[j], (double)row0[j], 1e-6);

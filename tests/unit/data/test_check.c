@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/data/test_check.c - the nano data are valid; each rule is broken once and must be reported, with nothing else. */
+/* tests/unit/data/test_check.c - the nano data are valid; each rule is broken once and must
+ * be reported, with nothing else. */
 #include "data/check.h"
 
 #include <criterion/criterion.h>
@@ -12,8 +13,8 @@
 
 #define PICTURE "images/07/07ae7e1d57c71b4951c9e709d05e33a69f1a42066c1dc12108a3674cb49e31a2.png"
 
-/* One damage: in `file`, `from` becomes `to`; then breach [file:line] holds `what`. n = all breaches it causes, those of the
- * file's own hash and size included. */
+/* One damage: in `file`, `from` becomes `to`; then breach [file:line] holds `what`.
+ * n = all breaches it causes, those of the file's own hash and size included. */
 typedef struct damage {
     const char *file, *from, *to;
     const char *where;
@@ -99,8 +100,8 @@ Test(check, no_folder_is_an_error_not_a_breach) {
     arena_deinit(&a);
 }
 
-/* items.jsonl: every damage changes its hash (+1), and its size unless the texts are of equal length (+1). A line that cannot
- * be used is also missing in the manifest's count of its kind. */
+/* items.jsonl: every damage changes its hash (+1), and its size unless the texts are of equal
+ * length (+1). A line that cannot be used is also missing in the manifest's count of its kind. */
 Test(check, faults_of_single_lines_are_found) {
     const damage cases[] = {
         {"items.jsonl", FIRST_ITEM, "\"id\" \"x\"", "items.jsonl", 1, "", 4},
@@ -142,8 +143,9 @@ Test(check, faults_between_lines_are_found) {
     EXPECT_ALL(cases);
 }
 
-/* Both people have 49 lines, whose splits then differ from theirs; persons.jsonl has another hash (+1), the first also another
- * size (+1). f001 has 18 lines in subset full; 11 people are in retain_90. */
+/* Both people have 49 lines, whose splits then differ from theirs; persons.jsonl has
+ * another hash (+1), the first also another size (+1). f001 has 18 lines in subset full;
+ * 11 people are in retain_90. */
 Test(check, splits_must_partition_the_people) {
     const damage cases[] = {
         {"persons.jsonl", "\"splits\":[\"retain_95\",\"retain_90\",\"retain_85\"]", "\"splits\":[]",

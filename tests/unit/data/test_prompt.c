@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/data/test_prompt.c - prompts of nano records equal those of transformers (prompts.json, by make_prompts.py). */
+/* tests/unit/data/test_prompt.c - prompts of nano records equal those of transformers
+ * (prompts.json, by make_prompts.py). */
 #include "data/prompt.h"
 
 #include <criterion/criterion.h>

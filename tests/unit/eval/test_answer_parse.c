@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/eval/test_answer_parse.c - the reading rules, one line per form an answer was seen in. */
+/* tests/unit/eval/test_answer_parse.c - the reading rules, one line per form an answer
+ * was seen in. */
 #include "eval/answer_parse.h"
 
 #include <criterion/criterion.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/eval/test_answerer_session.c - the tiny model through the whole protocol: answers equal transformers
- * (answers.json, by make_answers.py), and the file does not depend on the batch. */
+/* tests/unit/eval/test_answerer_session.c - the tiny model through the whole protocol:
+ * answers equal transformers (answers.json, by make_answers.py), and the file does not
+ * depend on the batch. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
@@ -81,7 +82,8 @@ static void expect_ids(const json_doc *doc, const char *id, const json_value *wa
     }
 }
 
-/* f32 against f32: 15 tokens, each a logit of size 20 after 3 layers of width 64: 15 * 20 * 6e-8 * sqrt(64) * 3 = 4e-4. */
+/* f32 against f32: 15 tokens, each a logit of size 20 after 3 layers of width 64:
+ * 15 * 20 * 6e-8 * sqrt(64) * 3 = 4e-4. */
 static const double LOGP_TOLERANCE = 4e-4;
 
 static void expect_logp(const json_doc *doc, const record *r, const json_value *wanted,

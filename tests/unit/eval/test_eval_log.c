@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/eval/test_eval_log.c - a log is created, repaired where it is torn, and grows by whole lines. */
+/* tests/unit/eval/test_eval_log.c - a log is created, repaired where it is torn,
+ * and grows by whole lines. */
 #include "eval/eval_log.h"
 
 #include <criterion/criterion.h>
@@ -26,7 +27,8 @@ static void tear_down(void) {
 
 TestSuite(eval_log, .init = set_up, .fini = tear_down);
 
-/* One record with an output of n_letters: a line longer than the piece that is searched backwards. */
+/* One record with an output of n_letters: a line longer than the piece that is searched
+ * backwards. */
 static void line_of(int n_letters, str *out) {
     char text[10001];
     memset(text, 'x', (size_t)n_letters);

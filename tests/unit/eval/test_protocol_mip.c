@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/eval/test_protocol_mip.c - the protocol with a stand-in that answers from the record: who is asked, what is
- * judged right, what a resumed file holds. */
+/* tests/unit/eval/test_protocol_mip.c - the protocol with a stand-in that answers from the record:
+ * who is asked, what is judged right, what a resumed file holds. */
 #include "eval/protocol_mip.h"
 
 #include <criterion/criterion.h>
@@ -118,7 +118,8 @@ static const char *content(void) {
     return text;
 }
 
-/* 2 people of 12 are forgotten; everybody has 5 mcq, 2 gen and 2 cloze questions by image and by text; 4 celebrities. */
+/* 2 people of 12 are forgotten; everybody has 5 mcq, 2 gen and 2 cloze questions by image
+ * and by text; 4 celebrities. */
 Test(protocol_mip, every_question_of_the_sets_is_asked_and_judged) {
     const eval_job job = everything();
     const eval_summary summary = run(&job);

@@ -117,7 +117,8 @@ Test(safetensors_read, row_ranges_are_the_rows_of_the_whole) {
     safetensors_close(f);
 }
 
-/* The 16-bit golden files were written by PyTorch from the same f32 weights: our rounding must give the same bits. */
+/* The 16-bit golden files were written by PyTorch from the same f32 weights:
+ * our rounding must give the same bits. */
 static void assert_same_rounding(const safetensors_entry *narrow, const safetensors_entry *wide) {
     float *x = malloc((size_t)wide->n_elems * sizeof *x);
     uint16_t *rounded = malloc((size_t)narrow->n_bytes);
@@ -131,7 +132,8 @@ static void assert_same_rounding(const safetensors_entry *narrow, const safetens
     free(read);
 }
 
-/* Every tensor of the index that the f32 model has too; old names get the prefix that newer files have. */
+/* Every tensor of the index that the f32 model has too; old names get the prefix that
+ * newer files have. */
 static void assert_rounded_from_f32(const char *dir, mip_dtype dtype) {
     safetensors_file *wide = NULL;
     safetensors_index *narrow = NULL;

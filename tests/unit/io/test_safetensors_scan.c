@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/io/test_safetensors_scan.c - NaN and Inf are found wherever they are, over the size of a piece too. */
+/* tests/unit/io/test_safetensors_scan.c - NaN and Inf are found wherever they are,
+ * over the size of a piece too. */
 #include <stdlib.h>
 
 #include <criterion/criterion.h>

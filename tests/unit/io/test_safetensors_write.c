@@ -32,7 +32,8 @@ static size_t n_files(const temp_dir *t) {
     return n;
 }
 
-/* The golden file was written by the reference library: same tensors in the same order, same bytes. */
+/* The golden file was written by the reference library: same tensors in the same order,
+ * same bytes. */
 Test(safetensors_write, a_golden_file_is_written_again_byte_for_byte) {
     temp_dir t;
     safetensors_file *f = NULL;

@@ -13,10 +13,10 @@ Test(utf8_check, valid_text_of_every_length_passes) {
     cr_assert_eq(find(""), -1);
     cr_assert_eq(find("abc"), -1);
     cr_assert_eq(find("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"), -1);
-    cr_assert_eq(find("\xed\x9f\xbf\xee\x80\x80\xf4\x8f\xbf\xbf"),
-                 -1); // beside the surrogates, last
-    cr_assert_eq(utf8_find_invalid("a\0b", 3),
-                 -1); // NUL is a character; callers refuse it themselves
+    /* Beside the surrogates, last. */
+    cr_assert_eq(find("\xed\x9f\xbf\xee\x80\x80\xf4\x8f\xbf\xbf"), -1);
+    /* NUL is a character; callers refuse it themselves. */
+    cr_assert_eq(utf8_find_invalid("a\0b", 3), -1);
 }
 
 Test(utf8_check, the_first_bad_byte_is_found) {

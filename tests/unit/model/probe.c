@@ -12,10 +12,10 @@
 
 void probe_open(probe *p, const char *backend, size_t arena_bytes) {
     const mip_backend *b = NULL;
-    OK(cpu_backends_register());
-    OK(backend_open(backend, &b));
-    OK(exec_init(&p->own, b, 0, false));
-    OK(device_arena_reserve(&p->own.arena, arena_bytes));
+    ASSERT_OK(cpu_backends_register());
+    ASSERT_OK(backend_open(backend, &b));
+    ASSERT_OK(exec_init(&p->own, b, 0, false));
+    ASSERT_OK(device_arena_reserve(&p->own.arena, arena_bytes));
     probe_attach(p, &p->own);
 }
 
@@ -33,7 +33,7 @@ void probe_close(probe *p) {
 
 float *probe_array(probe *p, int64_t n) {
     float *a = NULL;
-    OK(ARENA_NEW(&p->host, n, &a));
+    ASSERT_OK(ARENA_NEW(&p->host, n, &a));
     return a;
 }
 
@@ -49,7 +49,7 @@ float *probe_random(probe *p, int64_t n, float scale, uint64_t seed) {
 
 float *probe_put(probe *p, const float *host, int64_t n) {
     float *dev = NULL;
-    OK(EXEC_NEW(p->x, n, &dev));
+    ASSERT_OK(EXEC_NEW(p->x, n, &dev));
     probe_write(p, dev, host, n);
     return dev;
 }
@@ -60,12 +60,12 @@ float *probe_zeros(probe *p, int64_t n) {
 
 float *probe_get(probe *p, const float *dev, int64_t n) {
     float *host = probe_array(p, n);
-    OK(exec_download(p->x, host, dev, (size_t)n * sizeof *host));
+    ASSERT_OK(exec_download(p->x, host, dev, (size_t)n * sizeof *host));
     return host;
 }
 
 void probe_write(probe *p, float *dev, const float *host, int64_t n) {
-    OK(exec_upload(p->x, dev, host, (size_t)n * sizeof *host));
+    ASSERT_OK(exec_upload(p->x, dev, host, (size_t)n * sizeof *host));
 }
 
 double *probe_along(probe *p, const probe_param *param, probe_fn fn, void *ctx, int64_t n_out) {
@@ -75,8 +75,8 @@ double *probe_along(probe *p, const probe_param *param, probe_fn fn, void *ctx, 
     float *moved = probe_array(p, param->n);
     double *out = NULL;
     double *sum = NULL;
-    OK(ARENA_NEW(&p->host, n_out, &out));
-    OK(ARENA_NEW(&p->host, n_out, &sum));
+    ASSERT_OK(ARENA_NEW(&p->host, n_out, &out));
+    ASSERT_OK(ARENA_NEW(&p->host, n_out, &sum));
     for (int k = 0; k < 4; k++) {
         for (int64_t i = 0; i < param->n; i++) {
             moved[i] = base[i] + by[k] * param->step * param->v[i];

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/model/probe.h - random arrays on a device, derivatives by finite differences, and the adjoint identity.
+/* tests/unit/model/probe.h - random arrays on a device, derivatives by finite differences,
+ * and the adjoint identity.
  *
  * Memory  Host arrays live until probe_close, device arrays in the exec's arena. */
 #ifndef MIP_TESTS_MODEL_PROBE_H
 #define MIP_TESTS_MODEL_PROBE_H
 
-#include <criterion/criterion.h>
-
 #include "base/arena.h"
 #include "ops/exec.h"
-
-#define OK(expr) cr_assert_eq((expr), MIP_OK, "%s", mip_error_last()->what)
+#include "support/check_status.h"
 
 typedef struct probe {
     exec *x;
@@ -23,18 +21,21 @@ void probe_open(probe *p, const char *backend, size_t arena_bytes);
 void probe_attach(probe *p, exec *x);
 void probe_close(probe *p);
 
-/* probe_array - host [n] zeros. probe_random: uniform in (-scale, scale), a function of seed and scale. */
+/* probe_array - host [n] zeros. probe_random: uniform in (-scale, scale), a function
+ * of seed and scale. */
 float *probe_array(probe *p, int64_t n);
 float *probe_random(probe *p, int64_t n, float scale, uint64_t seed);
 
-/* probe_put / probe_zeros - dev [n] with these numbers. probe_get: host copy of dev [n]. probe_write: into dev [n]. */
+/* probe_put / probe_zeros - dev [n] with these numbers. probe_get: host copy of dev [n].
+ * probe_write: into dev [n]. */
 float *probe_put(probe *p, const float *host, int64_t n);
 float *probe_zeros(probe *p, int64_t n);
 float *probe_get(probe *p, const float *dev, int64_t n);
 void probe_write(probe *p, float *dev, const float *host, int64_t n);
 
-/* probe_along - (d out / d param) v: 4-point central difference. fn writes n_out numbers from what is on the device; param
- * dev [n] has its old content afterwards. Error: rounding of out / step, and step^4 of the fifth derivative. */
+/* probe_along - (d out / d param) v: 4-point central difference. fn writes n_out numbers
+ * from what is on the device; param dev [n] has its old content afterwards. Error:
+ * rounding of out / step, and step^4 of the fifth derivative. */
 typedef void (*probe_fn)(void *ctx, double *out);
 typedef struct probe_param {
     float *dev;
@@ -44,9 +45,10 @@ typedef struct probe_param {
 } probe_param;
 double *probe_along(probe *p, const probe_param *param, probe_fn fn, void *ctx, int64_t n_out);
 
-/* expect_gradient - u . (d out / d param) v by differences equals grad . v, for a function as of probe_along whose outputs
- * are f32 of about the size of `out`. Bound: 4 eps / step of |u out| for their rounding, and 1e-4 of the terms' size. A bound
- * that is not far below the terms fails too. */
+/* expect_gradient - u . (d out / d param) v by differences equals grad . v, for
+ * a function as of probe_along whose outputs are f32 of about the size of `out`. Bound:
+ * 4 eps / step of |u out| for their rounding, and 1e-4 of the terms' size.
+ * A bound that is not far below the terms fails too. */
 typedef struct probe_function {
     probe_fn fn;
     void *ctx;

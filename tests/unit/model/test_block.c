@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/model/test_block.c - derivatives of one block of every kind: adjoint identity and finite differences.
+/* tests/unit/model/test_block.c - derivatives of one block of every kind: adjoint identity
+ * and finite differences.
  *
- * What    Blocks of the tiny model on random rows, with and without taps: text, text behind prefix rows, vision in windows, vision
- *         over whole images; and a block of LayerNorm, plain GELU and no rope made from the last.
- * Gates   Adjoint: 1e-5 of the terms' size. Finite differences with step 1/256 (a row in a window moves fast): 1e-4 of the
- *         largest tangent. */
+ * What    Blocks of the tiny model on random rows, with and without taps: text, text behind
+ *         prefix rows, vision in windows, vision over whole images; and a block of LayerNorm,
+ *         plain GELU and no rope made from the last.
+ * Gates   Adjoint: 1e-5 of the terms' size. Finite differences with step 1/256 (a row in a window
+ *         moves fast): 1e-4 of the largest tangent. */
 #include "model/block.h"
 
 #include <math.h>
@@ -53,14 +55,14 @@ static void text_open(block_case *c, bool behind_prefix) {
     const int32_t ids[N_TEXT] = {7, 1, 300, 12, 99, 5, 64, 201, 33, 8, 150, 42, 260, 17};
     const sequence s[2] = {{.ids = ids, .n = FIRST}, {.ids = ids + FIRST, .n = N_TEXT - FIRST}};
     const block_desc *d = &c->t.m.text.blocks[1];
-    OK(text_pack_create(c->p.x, &c->t.m, 2, s, &c->text));
+    ASSERT_OK(text_pack_create(c->p.x, &c->t.m, 2, s, &c->text));
     c->call = (block_call){.x = c->p.x, .desc = d, .layer = 1, .rows = &c->text.layout};
     if (behind_prefix) { // any constants will do as prefix rows
         const int64_t kv = d->kv_heads * d->head_dim;
         const float *rows =
             probe_put(&c->p, probe_random(&c->p, N_TEXT * 2 * kv, 1.0F, 9), N_TEXT * 2 * kv);
         c->prefix = (kv_rows){.k = rows, .v = rows + kv, .ld = 2 * kv};
-        OK(text_pack_suffix(c->p.x, &c->t.m, &c->text, 0, SUFFIX_AT, COPIES, &c->suffix));
+        ASSERT_OK(text_pack_suffix(c->p.x, &c->t.m, &c->text, 0, SUFFIX_AT, COPIES, &c->suffix));
         c->call.rows = &c->suffix.layout;
         c->call.prefix = &c->prefix;
     }
@@ -91,7 +93,7 @@ static void vision_open(block_case *c, block_kind kind) {
     }
     const sequence seq = {.ids = ids, .n = FEATURES, .images = &image, .n_images = 1};
     const int layer = kind == WINDOWS ? 0 : 1;
-    OK(vision_pack_create(c->p.x, &c->t.m, 1, &seq, &c->vision));
+    ASSERT_OK(vision_pack_create(c->p.x, &c->t.m, 1, &seq, &c->vision));
     cr_assert_eq(s->blocks[0].segment_list, 0);
     cr_assert_eq(s->blocks[1].segment_list, 1);
     cr_assert_eq(c->vision.layout.lists[0].n, 4);
@@ -141,8 +143,8 @@ static void case_open(block_case *c, const char *backend, block_kind kind, bool 
     c->elems = c->n * c->call.desc->width;
     c->in = probe_put(&c->p, probe_random(&c->p, c->elems, 1.0F, 1), c->elems);
     c->out = probe_zeros(&c->p, c->elems);
-    OK(block_saved_alloc(c->p.x, c->call.desc, c->n, &c->saved));
-    OK(block_fwd(&c->call, c->in, c->out, &c->saved));
+    ASSERT_OK(block_saved_alloc(c->p.x, c->call.desc, c->n, &c->saved));
+    ASSERT_OK(block_fwd(&c->call, c->in, c->out, &c->saved));
 }
 
 static void case_close(block_case *c) {
@@ -156,13 +158,13 @@ static void case_close(block_case *c) {
 /* Host copies of J^T u and J v over the saved forward pass. */
 static const float *vjp_of(block_case *c, const float *u, const block_grads *grads) {
     float *dh = probe_put(&c->p, u, c->elems);
-    OK(block_vjp(&c->call, &c->saved, dh, grads));
+    ASSERT_OK(block_vjp(&c->call, &c->saved, dh, grads));
     return probe_get(&c->p, dh, c->elems);
 }
 
 static const float *jvp_of(block_case *c, const float *v) {
     float *th = probe_put(&c->p, v, c->elems);
-    OK(block_jvp(&c->call, &c->saved, th));
+    ASSERT_OK(block_jvp(&c->call, &c->saved, th));
     return probe_get(&c->p, th, c->elems);
 }
 
@@ -171,8 +173,8 @@ static void output(void *ctx, double *out) {
     block_saved saved;
     const size_t mark = exec_mark(c->p.x);
     float *h = probe_zeros(&c->p, c->elems);
-    OK(block_saved_alloc(c->p.x, c->call.desc, c->n, &saved));
-    OK(block_fwd(&c->call, c->in, h, &saved));
+    ASSERT_OK(block_saved_alloc(c->p.x, c->call.desc, c->n, &saved));
+    ASSERT_OK(block_fwd(&c->call, c->in, h, &saved));
     const float *host = probe_get(&c->p, h, c->elems);
     for (int64_t i = 0; i < c->elems; i++) {
         out[i] = (double)host[i];
@@ -214,7 +216,8 @@ Test(block, tangent_equals_finite_differences) {
     }
 }
 
-/* The tangent of a block with a constant row, computed as if the row were not constant: wrong by far more than any gate. */
+/* The tangent of a block with a constant row, computed as if the row were not constant:
+ * wrong by far more than any gate. */
 Test(block, tangent_that_is_not_blocked_at_a_replaced_row_is_wrong) {
     for (int kind = 0; kind < N_KINDS; kind++) {
         block_case c;

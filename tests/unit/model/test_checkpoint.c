@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/model/test_checkpoint.c - checkpoint folders of every layout load to the numbers in their files; broken ones do not
- * load, and say why. */
+/* tests/unit/model/test_checkpoint.c - checkpoint folders of every layout load to the numbers
+ * in their files; broken ones do not load, and say why. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,8 +73,8 @@ Test(checkpoint, old_and_new_names_of_a_weight_find_the_same_rows) {
     for (int64_t i = 0; i < a.rows * a.cols; i++) {
         cr_assert_eq(convert_bf16_to_f32(convert_f32_to_bf16(a.data[i])), b.data[i]);
     }
-    ASSERT_OK(
-        model_tensor_find(&f32.m, "language_model.layers.1.mlp.up_proj.weight", &a)); // canonical
+    /* The canonical name. */
+    ASSERT_OK(model_tensor_find(&f32.m, "language_model.layers.1.mlp.up_proj.weight", &a));
     cr_assert_eq(a.data, f32.m.text.blocks[1].ffn_in.w + 88 * 64);
     cr_assert_eq(model_tensor_find(&f32.m, "lm_head.weight", &a), MIP_E_ARG);
     tiny_model_close(&f32);
@@ -125,7 +125,7 @@ Test(checkpoint, a_dry_load_counts_the_bytes_and_touches_nothing) {
     tiny_model_close(&dry);
 }
 
-/* ---- broken checkpoints: a copy of the tiny model with one thing changed ------------------------------------------------ */
+/* ---- broken checkpoints: a copy of the tiny model with one thing changed --------------------- */
 
 typedef struct change {
     const char *drop;         // leave this tensor out

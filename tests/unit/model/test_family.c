@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/model/test_family.c - config.json -> numbers: where a setting is read, and what is refused by name. */
+/* tests/unit/model/test_family.c - config.json -> numbers: where a setting is read,
+ * and what is refused by name. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,9 @@
 #include "model/family.h"
 #include "support/check_status.h"
 
-/* A small valid flat config.json, with `top` put at the beginning of the object and `vision` of its vision_config: the scan
- * refuses duplicate keys, so both only add or the base leaves the key out. */
+/* A small valid flat config.json, with `top` put at the beginning of the object and `vision`
+ * of its vision_config: the scan refuses duplicate keys, so both only add or the base
+ * leaves the key out. */
 static const char *const base =
     "{%s \"model_type\": \"qwen2_5_vl\", \"num_hidden_layers\": 2, \"intermediate_size\": 88, "
     "\"vocab_size\": 400,"
@@ -63,8 +65,8 @@ Test(family, a_flat_config_with_defaults) {
     cr_assert_eq(m.text.blocks[1].head_dim, 16);
     cr_assert_eq(m.text.blocks[1].qkv.out, 128);
     cr_assert_eq(m.text.blocks[1].ffn_in.out, 176);
-    cr_assert_float_eq(m.text.blocks[0].norm_eps, 1e-5,
-                       1e-12); // the class default, not the published 1e-6
+    /* The class default, not the published 1e-6. */
+    cr_assert_float_eq(m.text.blocks[0].norm_eps, 1e-5, 1e-12);
     cr_assert_float_eq(m.rope_theta, 1e6, 0);
     cr_assert_eq(m.mrope_section[2], 3);
     cr_assert_not(m.tied);
@@ -137,8 +139,8 @@ Test(family, values_that_cannot_be_are_refused_by_name) {
             "mrope", full_1, "hidden_size");
     refused(MIP_E_FORMAT, widths, "mrope", "\"fullatt_block_indexes\": [2],",
             "fullatt_block_indexes");
-    refused(MIP_E_FORMAT, widths, "mrope", "",
-            "fullatt_block_indexes"); // the default list is for 32 layers
+    /* The default list is for 32 layers. */
+    refused(MIP_E_FORMAT, widths, "mrope", "", "fullatt_block_indexes");
     refused(MIP_E_FORMAT, widths, "mrope", "\"fullatt_block_indexes\": [1], \"window_size\": 100,",
             "window_size");
     refused(MIP_E_FORMAT, widths, "mrope", "\"fullatt_block_indexes\": [1], \"in_chans\": 4,",

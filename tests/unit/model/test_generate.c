@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/model/test_generate.c - greedy ids of transformers; a sequence alone and in a batch; scores of continuations. */
+/* tests/unit/model/test_generate.c - greedy ids of transformers; a sequence alone and in a batch;
+ * scores of continuations. */
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/model/test_linear.c - a linear layer with two adapters against merged weights in double, and finite differences.
+/* tests/unit/model/test_linear.c - a linear layer with two adapters against merged weights
+ * in double, and finite differences.
  *
- * Gates   5e-6 of the largest number: sums of at most 10 terms in f32. The output is linear in every single parameter, so finite
- *         differences of it are exact up to rounding, with any step. */
+ * Gates   5e-6 of the largest number: sums of at most 10 terms in f32. The output is linear
+ *         in every single parameter, so finite differences of it are exact up to rounding,
+ *         with any step. */
 #include "model/linear.h"
 
 #include <string.h>
@@ -92,10 +94,10 @@ static void check_product(layer *t, product_fn fn, const float *in, const double
     double sum[ROWS * OUT];
     const float *before = probe_random(&t->p, n, 3.0F, 5);
     float *out = probe_put(&t->p, before, n);
-    OK(fn(t->p.x, &t->l, ROWS, in, out, 0));
+    ASSERT_OK(fn(t->p.x, &t->l, ROWS, in, out, 0));
     expect_close_f64("overwritten", probe_get(&t->p, out, n), expected, n, gate);
     probe_write(&t->p, out, before, n);
-    OK(fn(t->p.x, &t->l, ROWS, in, out, 1));
+    ASSERT_OK(fn(t->p.x, &t->l, ROWS, in, out, 1));
     for (int64_t i = 0; i < n; i++) {
         sum[i] = (double)before[i] + expected[i];
     }
@@ -152,8 +154,8 @@ Test(linear, rows_outside_every_adapter_keep_the_bits_of_the_plain_layer) {
         plain.n_lora = 0;
         float *a = probe_zeros(&t.p, ROWS * OUT);
         float *b = probe_zeros(&t.p, ROWS * OUT);
-        OK(linear_fwd(t.p.x, &t.l, ROWS, t.in, a, 0));
-        OK(linear_fwd(t.p.x, &plain, ROWS, t.in, b, 0));
+        ASSERT_OK(linear_fwd(t.p.x, &t.l, ROWS, t.in, a, 0));
+        ASSERT_OK(linear_fwd(t.p.x, &plain, ROWS, t.in, b, 0));
         const float *ha = probe_get(&t.p, a, ROWS * OUT);
         const float *hb = probe_get(&t.p, b, ROWS * OUT);
         for (int64_t k = 0; k < ROWS * OUT; k++) {
@@ -170,7 +172,7 @@ static void loss(void *ctx, double *out) {
     const size_t mark = exec_mark(t->p.x);
     const arena_mark host_mark = arena_mark_get(&t->p.host);
     float *y = probe_zeros(&t->p, ROWS * OUT);
-    OK(linear_fwd(t->p.x, &t->l, ROWS, t->in, y, 0));
+    ASSERT_OK(linear_fwd(t->p.x, &t->l, ROWS, t->in, y, 0));
     const float *host = probe_get(&t->p, y, ROWS * OUT);
     const float *d = probe_get(&t->p, t->d_out, ROWS * OUT);
     *out = 0;
@@ -215,7 +217,7 @@ Test(linear, gradients_of_all_parameters_equal_finite_differences) {
         wanted w;
         layer_open(&t, backends[i]);
         want_all(&t, &w);
-        OK(linear_vjp_weights(t.p.x, &t.l, ROWS, t.in, t.d_out, &w.g));
+        ASSERT_OK(linear_vjp_weights(t.p.x, &t.l, ROWS, t.in, t.d_out, &w.g));
         check_gradient(&t, "W", t.l.w, w.g.dw, OUT * IN);
         check_gradient(&t, "bias", t.l.bias, w.g.dbias, OUT);
         for (int k = 0; k < N_LORA; k++) {
@@ -240,8 +242,8 @@ Test(linear, gradients_of_listed_rows_are_these_rows_of_the_full_gradient) {
                                .n_rows = 3,
                                .dw_rows = probe_zeros(&t.p, 3 * IN),
                                .dbias_rows = probe_zeros(&t.p, 3)};
-        OK(linear_vjp_weights(t.p.x, &t.l, ROWS, t.in, t.d_out, &w.g));
-        OK(linear_vjp_weights(t.p.x, &t.l, ROWS, t.in, t.d_out, &listed));
+        ASSERT_OK(linear_vjp_weights(t.p.x, &t.l, ROWS, t.in, t.d_out, &w.g));
+        ASSERT_OK(linear_vjp_weights(t.p.x, &t.l, ROWS, t.in, t.d_out, &listed));
         const float *dw = probe_get(&t.p, w.g.dw, OUT * IN);
         const float *dbias = probe_get(&t.p, w.g.dbias, OUT);
         for (int64_t k = 0; k < 3; k++) {
@@ -284,11 +286,11 @@ Test(linear, gradients_are_added_to_what_is_there) {
                    {"da", w.a[1], 3 * IN},           {"db", w.b[1], 4 * 3}};
         enum { N_ALL = sizeof all / sizeof all[0] };
         const float *first[N_ALL];
-        OK(linear_vjp_weights(t.p.x, &t.l, ROWS, t.in, t.d_out, &w.g));
+        ASSERT_OK(linear_vjp_weights(t.p.x, &t.l, ROWS, t.in, t.d_out, &w.g));
         for (int k = 0; k < N_ALL; k++) {
             first[k] = probe_get(&t.p, all[k].dev, all[k].n);
         }
-        OK(linear_vjp_weights(t.p.x, &t.l, ROWS, t.in, t.d_out, &w.g));
+        ASSERT_OK(linear_vjp_weights(t.p.x, &t.l, ROWS, t.in, t.d_out, &w.g));
         for (int k = 0; k < N_ALL; k++) {
             check_doubled(&t, all[k].name, first[k], all[k].dev, all[k].n);
         }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/model/test_parity.c - forward pass of the tiny model against transformers, on both built-in backends.
+/* tests/unit/model/test_parity.c - forward pass of the tiny model against transformers,
+ * on both built-in backends.
  *
- * What    Positions, windows and rope tables; every hidden state of both stacks, image features, merged embeddings, logits, loss.
- * Gates   max|a - b| / max|b| per tensor: vision features 2e-5, hidden states 5e-5, logits 1e-4, loss 1e-5. */
+ * What    Positions, windows and rope tables; every hidden state of both stacks, image features,
+ *         merged embeddings, logits, loss.
+ * Gates   max|a - b| / max|b| per tensor: vision features 2e-5, hidden states 5e-5,
+ *         logits 1e-4, loss 1e-5. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

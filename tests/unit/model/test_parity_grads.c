@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/model/test_parity_grads.c - gradients and tangents of the tiny model against transformers, on both backends.
+/* tests/unit/model/test_parity_grads.c - gradients and tangents of the tiny model against
+ * transformers, on both backends.
  *
- * What    Every parameter's gradient, that of embeddings, patches and pixels, neuron activations with their gradients, and one
- *         directional derivative of each stack.
- * Gates   max|a - b| / max|b| per tensor: gradients and tangents 5e-4, activations 5e-5; cosine of gradients > 1 - 1e-6. */
+ * What    Every parameter's gradient, that of embeddings, patches and pixels, neuron activations
+ *         with their gradients, and one directional derivative of each stack.
+ * Gates   max|a - b| / max|b| per tensor: gradients and tangents 5e-4, activations 5e-5;
+ *         cosine of gradients > 1 - 1e-6. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -168,7 +170,8 @@ static void check_neurons(backward *b, golden *g, const char *part, const stack 
     }
 }
 
-/* Rows of the processor's order, gathered from window order: expected[i] belongs to processor row rows[i]. */
+/* Rows of the processor's order, gathered from window order: expected[i] belongs
+ * to processor row rows[i]. */
 static void check_patch_rows(backward *b, const char *what, const float *dev, int64_t width,
                              const float *expected, const int32_t *rows, int64_t n) {
     const int64_t n_patches = b->f.vision.n_patches;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/model/test_positions.c - M-RoPE positions against a vector worked out by hand and checked against transformers. */
+/* tests/unit/model/test_positions.c - M-RoPE positions against a vector worked out by hand
+ * and checked against transformers. */
 #include <string.h>
 
 #include <criterion/criterion.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/model/test_rope.c - rope tables against those torch computes for heads of the published models. */
+/* tests/unit/model/test_rope.c - rope tables against those torch computes for heads
+ * of the published models. */
 #include <math.h>
 #include <stdlib.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/model/test_sequence.c - packs of sequences and suffixes, the path of image rows, and the memory plan. */
+/* tests/unit/model/test_sequence.c - packs of sequences and suffixes, the path of image rows,
+ * and the memory plan. */
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +62,8 @@ Test(sequence, wrong_ids_and_counts_are_refused) {
     tiny_model_close(&m);
 }
 
-/* Layer by layer through the full pack with its keys kept, then the suffix copies with the kept rows as prefix. */
+/* Layer by layer through the full pack with its keys kept, then the suffix copies with
+ * the kept rows as prefix. */
 static void check_suffix(const char *backend, int64_t i_sequence, int64_t first_row,
                          int64_t copies) {
     tiny_forward f;
@@ -147,8 +149,8 @@ Test(sequence, features_go_to_image_rows_and_their_gradient_comes_back) {
     const float *features = tiny_forward_put(&f, marked, n * width);
     ASSERT_OK(embed_rows(&f.t.x, &f.t.m, &f.text, &f.vision, features, h));
     ASSERT_OK(embed_rows_vjp(&f.t.x, &f.t.m, &f.text, &f.vision, h, back));
-    cr_assert_arr_eq(back, marked,
-                     (size_t)(n * width) * sizeof *marked); // host memory on this backend
+    /* Host memory on this backend. */
+    cr_assert_arr_eq(back, marked, (size_t)(n * width) * sizeof *marked);
     cr_assert_eq(h[f.text.image_rows[1] * width], (float)(f.vision.feature_of[1] * width));
     cr_assert_arr_eq(h + (s.n - 1) * width, f.t.m.embed + s.ids[s.n - 1] * width,
                      (size_t)width * sizeof *h);

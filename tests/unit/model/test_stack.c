@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/model/test_stack.c - ranges of layers: they compose, keep their bits when traced, and have adjoint derivatives.
+/* tests/unit/model/test_stack.c - ranges of layers: they compose, keep their bits when traced,
+ * and have adjoint derivatives.
  *
  * What    The text stack of the tiny model (3 layers) on random rows of two sequences. */
 #include "model/stack.h"
@@ -31,14 +32,14 @@ static void case_open(stack_case *c, const char *backend, const tap_list *taps) 
     tiny_model_open(&c->t, backend, "model", ARENA_BYTES);
     probe_attach(&c->p, &c->t.x);
     cr_assert_eq(c->t.m.text.n_layers, N_LAYERS);
-    OK(text_pack_create(c->p.x, &c->t.m, 2, s, &c->text));
+    ASSERT_OK(text_pack_create(c->p.x, &c->t.m, 2, s, &c->text));
     c->call = (stack_call){.x = c->p.x, .s = &c->t.m.text, .rows = &c->text.layout, .taps = taps};
     c->width = c->t.m.text.width;
     c->elems = N_ROWS * c->width;
     c->in = probe_put(&c->p, probe_random(&c->p, c->elems, 1.0F, 1), c->elems);
     c->out = probe_zeros(&c->p, c->elems);
-    OK(stack_trace_alloc(&c->t.m.text, &c->trace));
-    OK(stack_fwd(&c->call, 0, N_LAYERS, c->in, c->out, &c->trace));
+    ASSERT_OK(stack_trace_alloc(&c->t.m.text, &c->trace));
+    ASSERT_OK(stack_fwd(&c->call, 0, N_LAYERS, c->in, c->out, &c->trace));
 }
 
 static void case_close(stack_case *c) {
@@ -60,10 +61,10 @@ Test(stack, ranges_compose_to_the_whole_bit_for_bit) {
             case_open(&c, backends[b], NULL);
             float *h = probe_zeros(&c.p, c.elems);
             float *out = probe_zeros(&c.p, c.elems);
-            OK(stack_fwd(&c.call, 0, middle, c.in, h, NULL));
-            OK(stack_fwd(&c.call, middle, N_LAYERS, h, out, NULL));
+            ASSERT_OK(stack_fwd(&c.call, 0, middle, c.in, h, NULL));
+            ASSERT_OK(stack_fwd(&c.call, middle, N_LAYERS, h, out, NULL));
             expect_bits(&c, backends[b], out, c.out);
-            OK(stack_fwd(&c.call, middle, N_LAYERS, h, h, NULL));
+            ASSERT_OK(stack_fwd(&c.call, middle, N_LAYERS, h, h, NULL));
             expect_bits(&c, "in place", h, c.out);
             case_close(&c);
         }
@@ -79,7 +80,7 @@ Test(stack, a_traced_pass_keeps_every_hidden_state_with_the_bits_of_an_untraced_
         cr_assert(c.trace.begin == 0 && c.trace.end == N_LAYERS);
         for (int l = 1; l <= N_LAYERS; l++) {
             float *h = probe_zeros(&c.p, c.elems);
-            OK(stack_fwd(&c.call, 0, l, c.in, h, NULL));
+            ASSERT_OK(stack_fwd(&c.call, 0, l, c.in, h, NULL));
             expect_bits(&c, backends[b], h, c.trace.hidden[l]);
         }
         case_close(&c);
@@ -90,7 +91,7 @@ Test(stack, an_untraced_pass_leaves_nothing_in_the_arena) {
     stack_case c;
     case_open(&c, "ref", NULL);
     const size_t mark = exec_mark(c.p.x);
-    OK(stack_fwd(&c.call, 0, N_LAYERS, c.in, c.out, NULL));
+    ASSERT_OK(stack_fwd(&c.call, 0, N_LAYERS, c.in, c.out, NULL));
     cr_assert_eq(exec_mark(c.p.x), mark);
     case_close(&c);
 }
@@ -99,15 +100,15 @@ Test(stack, a_trace_of_a_range_serves_its_own_derivatives) {
     stack_case c;
     stack_trace part;
     case_open(&c, "ref", NULL);
-    OK(stack_trace_alloc(&c.t.m.text, &part));
+    ASSERT_OK(stack_trace_alloc(&c.t.m.text, &part));
     float *out = probe_zeros(&c.p, c.elems);
-    OK(stack_fwd(&c.call, 1, N_LAYERS, c.trace.hidden[1], out, &part));
+    ASSERT_OK(stack_fwd(&c.call, 1, N_LAYERS, c.trace.hidden[1], out, &part));
     cr_assert(part.begin == 1 && part.end == N_LAYERS && part.hidden[0] == NULL);
     const float *u = probe_random(&c.p, c.elems, 1.0F, 2);
     float *a = probe_put(&c.p, u, c.elems);
     float *b = probe_put(&c.p, u, c.elems);
-    OK(stack_vjp(&c.call, &part, 1, N_LAYERS, a, NULL, NULL));
-    OK(stack_vjp(&c.call, &c.trace, 1, N_LAYERS, b, NULL, NULL));
+    ASSERT_OK(stack_vjp(&c.call, &part, 1, N_LAYERS, a, NULL, NULL));
+    ASSERT_OK(stack_vjp(&c.call, &c.trace, 1, N_LAYERS, b, NULL, NULL));
     expect_bits(&c, "cotangent", a, b);
     stack_trace_free(&part);
     case_close(&c);
@@ -123,14 +124,15 @@ Test(stack, boundary_gradients_are_the_cotangents_of_partial_ranges) {
             boundary[l] = l == 1 ? NULL : probe_zeros(&c.p, c.elems);
         }
         float *dh = probe_put(&c.p, u, c.elems);
-        OK(stack_vjp(&c.call, &c.trace, 0, N_LAYERS, dh, NULL, boundary));
+        ASSERT_OK(stack_vjp(&c.call, &c.trace, 0, N_LAYERS, dh, NULL, boundary));
         for (int l = 0; l <= N_LAYERS; l++) {
             float *part = probe_put(&c.p, u, c.elems);
-            OK(stack_vjp(&c.call, &c.trace, l, N_LAYERS, part, NULL, NULL));
+            ASSERT_OK(stack_vjp(&c.call, &c.trace, l, N_LAYERS, part, NULL, NULL));
             if (boundary[l] != NULL) {
                 expect_bits(&c, backends[b], boundary[l], part);
             }
-            OK(stack_vjp(&c.call, &c.trace, 0, l, part, NULL, NULL)); // and on down to layer 0
+            /* And on down to layer 0. */
+            ASSERT_OK(stack_vjp(&c.call, &c.trace, 0, l, part, NULL, NULL));
             expect_bits(&c, "composed", part, dh);
         }
         case_close(&c);
@@ -156,8 +158,8 @@ Test(stack, tangent_is_the_adjoint_of_the_cotangent_over_every_range) {
             for (int end = begin + 1; end <= N_LAYERS; end++) {
                 float *dh = probe_put(&c.p, u, c.elems);
                 float *th = probe_put(&c.p, v, c.elems);
-                OK(stack_vjp(&c.call, &c.trace, begin, end, dh, NULL, NULL));
-                OK(stack_jvp(&c.call, &c.trace, begin, end, th));
+                ASSERT_OK(stack_vjp(&c.call, &c.trace, begin, end, dh, NULL, NULL));
+                ASSERT_OK(stack_jvp(&c.call, &c.trace, begin, end, th));
                 expect_adjoint(backends[b / 2],
                                (probe_pair){probe_get(&c.p, dh, c.elems), v, c.elems},
                                (probe_pair){u, probe_get(&c.p, th, c.elems), c.elems});
@@ -174,9 +176,9 @@ Test(stack, a_tap_acts_on_its_own_layer) {
     stack_call plain = c.call;
     plain.taps = NULL;
     float *h = probe_zeros(&c.p, c.elems);
-    OK(stack_fwd(&plain, 0, 1, c.in, h, NULL));
+    ASSERT_OK(stack_fwd(&plain, 0, 1, c.in, h, NULL));
     expect_bits(&c, "layer 0", h, c.trace.hidden[1]);
-    OK(stack_fwd(&plain, 1, 2, h, h, NULL));
+    ASSERT_OK(stack_fwd(&plain, 1, 2, h, h, NULL));
     const float *a = probe_get(&c.p, h, c.elems);
     const float *tapped = probe_get(&c.p, c.trace.hidden[2], c.elems);
     for (int64_t row = 0; row < N_ROWS; row++) {
@@ -187,7 +189,8 @@ Test(stack, a_tap_acts_on_its_own_layer) {
     case_close(&c);
 }
 
-/* What no earlier row depends on may be computed alone, the earlier rows being constants: value, cotangent and tangent. */
+/* What no earlier row depends on may be computed alone, the earlier rows being constants:
+ * value, cotangent and tangent. */
 static void check_suffix(stack_case *c, int64_t first_row) {
     const block_desc *d = &c->t.m.text.blocks[0];
     const int64_t n = (FIRST - first_row) * c->width;
@@ -201,26 +204,26 @@ static void check_suffix(stack_case *c, int64_t first_row) {
                               .v = qkv + (d->heads + d->kv_heads) * d->head_dim,
                               .ld = d->qkv.out};
     }
-    OK(text_pack_suffix(c->p.x, &c->t.m, &c->text, 0, first_row, 1, &suffix));
-    OK(stack_trace_alloc(&c->t.m.text, &trace));
+    ASSERT_OK(text_pack_suffix(c->p.x, &c->t.m, &c->text, 0, first_row, 1, &suffix));
+    ASSERT_OK(stack_trace_alloc(&c->t.m.text, &trace));
     const stack_call call = {
         .x = c->p.x, .s = &c->t.m.text, .rows = &suffix.layout, .prefix = prefix};
     float *out = probe_zeros(&c->p, n);
-    OK(stack_fwd(&call, 0, N_LAYERS, c->in + skip, out, &trace));
+    ASSERT_OK(stack_fwd(&call, 0, N_LAYERS, c->in + skip, out, &trace));
     expect_close("hidden", probe_get(&c->p, out, n), probe_get(&c->p, c->out + skip, n), n, 1e-6);
 
     float *u = probe_array(&c->p, c->elems); // zero outside the suffix
     memcpy(u + skip, probe_random(&c->p, n, 1.0F, 2), (size_t)n * sizeof *u);
     float *whole = probe_put(&c->p, u, c->elems);
     float *part = probe_put(&c->p, u + skip, n);
-    OK(stack_vjp(&c->call, &c->trace, 0, N_LAYERS, whole, NULL, NULL));
-    OK(stack_vjp(&call, &trace, 0, N_LAYERS, part, NULL, NULL));
+    ASSERT_OK(stack_vjp(&c->call, &c->trace, 0, N_LAYERS, whole, NULL, NULL));
+    ASSERT_OK(stack_vjp(&call, &trace, 0, N_LAYERS, part, NULL, NULL));
     expect_close("cotangent", probe_get(&c->p, part, n), probe_get(&c->p, whole + skip, n), n,
                  5e-6);
     whole = probe_put(&c->p, u, c->elems);
     part = probe_put(&c->p, u + skip, n);
-    OK(stack_jvp(&c->call, &c->trace, 0, N_LAYERS, whole));
-    OK(stack_jvp(&call, &trace, 0, N_LAYERS, part));
+    ASSERT_OK(stack_jvp(&c->call, &c->trace, 0, N_LAYERS, whole));
+    ASSERT_OK(stack_jvp(&call, &trace, 0, N_LAYERS, part));
     expect_close("tangent", probe_get(&c->p, part, n), probe_get(&c->p, whole + skip, n), n, 5e-6);
     stack_trace_free(&trace);
     text_pack_destroy(&suffix);
@@ -241,14 +244,14 @@ Test(stack, layers_that_do_not_exist_or_were_not_traced_are_refused) {
     stack_case c;
     stack_trace part;
     case_open(&c, "ref", NULL);
-    cr_assert_eq(stack_fwd(&c.call, 0, N_LAYERS + 1, c.in, c.out, NULL), MIP_E_ARG);
-    cr_assert_not_null(strstr(mip_error_last()->what, "[0, 4) of the text stack, which has 3"));
+    ASSERT_FAILS(stack_fwd(&c.call, 0, N_LAYERS + 1, c.in, c.out, NULL), MIP_E_ARG,
+                 "[0, 4) of the text stack, which has 3");
     cr_assert_eq(stack_fwd(&c.call, -1, 1, c.in, c.out, NULL), MIP_E_ARG);
     cr_assert_eq(stack_fwd(&c.call, 2, 1, c.in, c.out, NULL), MIP_E_ARG);
-    OK(stack_trace_alloc(&c.t.m.text, &part));
-    OK(stack_fwd(&c.call, 1, 2, c.trace.hidden[1], c.out, &part));
-    cr_assert_eq(stack_vjp(&c.call, &part, 0, 2, c.out, NULL, NULL), MIP_E_ARG);
-    cr_assert_not_null(strstr(mip_error_last()->what, "[0, 2) of a trace of [1, 2)"));
+    ASSERT_OK(stack_trace_alloc(&c.t.m.text, &part));
+    ASSERT_OK(stack_fwd(&c.call, 1, 2, c.trace.hidden[1], c.out, &part));
+    ASSERT_FAILS(stack_vjp(&c.call, &part, 0, 2, c.out, NULL, NULL), MIP_E_ARG,
+                 "[0, 2) of a trace of [1, 2)");
     cr_assert_eq(stack_vjp(&c.call, &part, 1, 3, c.out, NULL, NULL), MIP_E_ARG);
     cr_assert_eq(stack_jvp(&c.call, &part, 0, 2, c.out), MIP_E_ARG);
     cr_assert_eq(stack_jvp(&c.call, &part, 1, 3, c.out), MIP_E_ARG);

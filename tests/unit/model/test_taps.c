@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/model/test_taps.c - scale, replace and capture of neurons, their order, and what they do to derivatives.
+/* tests/unit/model/test_taps.c - scale, replace and capture of neurons, their order,
+ * and what they do to derivatives.
  *
  * What    Every expectation is exact: taps copy numbers, or multiply two of them. */
 #include "model/taps.h"
@@ -30,7 +31,7 @@ typedef mip_status (*taps_fn)(exec *x, const tap_list *taps, int layer, int64_t 
 static void run(probe *p, taps_fn fn, const neuron_tap *taps, int n, int layer, float out[N][F]) {
     const tap_list list = {.taps = taps, .n = n};
     float *a = probe_put(p, plain[0], N * F);
-    OK(fn(p->x, &list, layer, N, F, a));
+    ASSERT_OK(fn(p->x, &list, layer, N, F, a));
     memcpy(out, probe_get(p, a, N * F), sizeof plain);
 }
 
@@ -64,7 +65,7 @@ Test(taps, no_list_and_taps_of_other_layers_do_nothing) {
         run(&p, passes[i], &t, 1, LAYER + 1, out);
         expect_same("another layer", out[0], plain[0], N * F);
         float *a = probe_put(&p, plain[0], N * F);
-        OK(passes[i](p.x, NULL, LAYER, N, F, a));
+        ASSERT_OK(passes[i](p.x, NULL, LAYER, N, F, a));
         expect_same("no list", probe_get(&p, a, N * F), plain[0], N * F);
     }
     probe_close(&p);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/model/test_weights_map.c - canonical names, and tensors finding their rows of fused matrices. */
+/* tests/unit/model/test_weights_map.c - canonical names, and tensors finding their rows
+ * of fused matrices. */
 #include <string.h>
 
 #include <criterion/criterion.h>

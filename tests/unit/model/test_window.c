@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/model/test_window.c - the window order of patches against two published vectors and its invariants. */
+/* tests/unit/model/test_window.c - the window order of patches against two published
+ * vectors and its invariants. */
 #include <criterion/criterion.h>
 
 #include "model/window.h"

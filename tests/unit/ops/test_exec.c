@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/ops/test_exec.c - the exec: dry runs measure and touch nothing, transfers, allocation. */
+/* tests/unit/ops/test_exec.c - the exec: dry runs measure and touch nothing, transfers,
+ * allocation. */
 #include "ops/exec.h"
 
 #include <stdint.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/ops/test_ops.c - arguments that cannot be meant are refused in words; costs; unsupported ops; empty calls. */
+/* tests/unit/ops/test_ops.c - arguments that cannot be meant are refused in words; costs;
+ * unsupported ops; empty calls. */
 #include "ops/ops.h"
 
 #include <string.h>
@@ -101,8 +102,8 @@ Test(ops, empty_calls_do_nothing_and_cost_nothing) {
     backend.ops.supports = NULL;
     const mip_gemm_args a = {
         .form = MIP_GEMM_NT, .m = 0, .n = 3, .k = 4, .lda = 4, .ldb = 4, .ldc = 3};
-    expect_error(gemm_run(&x, a), MIP_E_UNSUPPORTED,
-                 "gemm"); // missing is missing, also for no rows
+    /* Missing is missing, also for no rows. */
+    expect_error(gemm_run(&x, a), MIP_E_UNSUPPORTED, "gemm");
     backend.ops.gemm = ref_backend_get()->ops.gemm;
     cr_expect_eq(gemm_run(&x, a), MIP_OK);
     cr_expect_eq(norm_fwd(&x, (mip_norm_args){.kind = MIP_NORM_RMS, .rows = 0, .width = 4}),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/ops/test_plugin.c - ops through a plugin with memory of its own: it counts, and refuses host pointers. */
+/* tests/unit/ops/test_plugin.c - ops through a plugin with memory of its own: it counts,
+ * and refuses host pointers. */
 #include "ops/ops.h"
 
 #include <dlfcn.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/report/test_table.c - the table of two written files, compared with what it must look like. */
+/* tests/unit/report/test_table.c - the table of two written files, compared with what
+ * it must look like. */
 #include "report/table.h"
 
 #include <criterion/criterion.h>

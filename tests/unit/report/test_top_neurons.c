@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/report/test_top_neurons.c - ranking of neurons by the paths of a small attribution file. */
+/* tests/unit/report/test_top_neurons.c - ranking of neurons by the paths of a small
+ * attribution file. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,7 +12,8 @@
 
 enum { N = 3, L = 2, F = 4, K = 2 };
 
-/* Sample i of three: layer 0 has paths {1,2}, {2,1}, {2,3}; layer 1 always {0,3}. Scores 0.1 (i + 1) and half of that. */
+/* Sample i of three: layer 0 has paths {1,2}, {2,1}, {2,3}; layer 1 always {0,3}.
+ * Scores 0.1 (i + 1) and half of that. */
 static void put(attribution_journal *j, const attribution_spec *spec, int64_t i) {
     static const int32_t paths[N][L * K] = {{1, 2, 0, 3}, {2, 1, 0, 3}, {2, 3, 0, 3}};
     attribution_sample s;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/store/store_temp.h - a small attribution run in a folder of its own, and a check of bytes. */
+/* tests/unit/store/store_temp.h - a small attribution run in a folder of its own,
+ * and a check of bytes. */
 #ifndef MIP_TESTS_STORE_TEMP_H
 #define MIP_TESTS_STORE_TEMP_H
 

@@ -98,8 +98,8 @@ Test(attribution_journal, damaged_sample_files_count_as_missing) {
         journal_close(j);
     }
     ASSERT_OK(fs_write_file(path, bytes, n));
-    ASSERT_OK(fs_write_file(temp_path(&t, "j/text_000002.bin"), bytes,
-                            n)); // a sample under another's name
+    /* A sample under another's name. */
+    ASSERT_OK(fs_write_file(temp_path(&t, "j/text_000002.bin"), bytes, n));
     ASSERT_OK(journal_open(temp_path(&t, "j"), &spec, &j));
     cr_assert(journal_has(j, ATTRIBUTION_TEXT, 1) && !journal_has(j, ATTRIBUTION_TEXT, 2));
     journal_close(j);

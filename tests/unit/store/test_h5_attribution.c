@@ -122,12 +122,12 @@ Test(h5_attribution, an_interrupted_and_resumed_run_gives_the_same_bytes) {
     const attribution_spec spec = run_spec(0);
     temp_make(&t);
     const char *whole = run_file(&t, "a.h5", &spec);
-    const int order[2 * RUN_SAMPLES] = {6, 0, 3, 7,
-                                        1, 5, 2, 4}; // sample + 4 * modality; killed after each
+    /* Sample + 4 * modality; killed after each. */
+    const int order[2 * RUN_SAMPLES] = {6, 0, 3, 7, 1, 5, 2, 4};
     for (int k = 0; k < 2 * RUN_SAMPLES; k++) {
         ASSERT_OK(journal_open(temp_path(&t, "j"), &spec, &j));
-        ASSERT_OK(
-            fs_write_file(temp_path(&t, "j/text_000003.bin.tmp-1"), "cut", 3)); // left by a kill
+        /* Left by a kill. */
+        ASSERT_OK(fs_write_file(temp_path(&t, "j/text_000003.bin.tmp-1"), "cut", 3));
         put(j, (attribution_modality)(order[k] / RUN_SAMPLES), order[k] % RUN_SAMPLES);
         if (k == 3) { // a partial file may be looked at, and is replaced later
             ASSERT_OK(h5_attribution_write(temp_path(&t, "b.h5"), j, unions));
@@ -188,8 +188,8 @@ Test(h5_attribution, other_files_and_bad_edit_sets_are_refused) {
     temp_remove(&t);
 }
 
-/* h5dump shows what other programs see. After a wanted change:
- *   h5dump -H -A 0 FILE | tail -n +2 > tests/unit/store/attribution_layout.txt   (the first line names the file) */
+/* h5dump shows what other programs see; its first line, which names the file, is left out.
+ * After a wanted change, in this folder: h5dump -H -A 0 FILE | tail -n +2 > attribution_layout.txt */
 Test(h5_attribution, the_layout_is_the_golden_one) {
     temp_dir t;
     arena a;

@@ -64,11 +64,12 @@ Test(added_tokens, single_word_needs_no_word_character_beside_it) {
     const added_token tokens[] = {TOKEN("cat", .id = 1, .single_word = true), TOKEN("at", .id = 2)};
     assert_cuts(tokens, 2, "cat", "[cat]");
     assert_cuts(tokens, 2, "a cat.", "a ^[cat]^.");
+    /* Passed over whole: no "at" in it either. */
     assert_cuts(tokens, 2,
                 "cats \xc3\xa9"
                 "cat",
                 "cats \xc3\xa9"
-                "cat"); // passed over whole: no "at" in it either
+                "cat");
 }
 
 Test(added_tokens, only_tokens_of_the_asked_kind_are_in_the_set) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/unlearn/edit_fixture.h - the tiny model, a few made-up samples with and without an image, and an edit of them. */
+/* tests/unit/unlearn/edit_fixture.h - the tiny model, a few made-up samples with and without
+ * an image, and an edit of them. */
 #ifndef MIP_TESTS_UNIT_UNLEARN_EDIT_FIXTURE_H
 #define MIP_TESTS_UNIT_UNLEARN_EDIT_FIXTURE_H
 
@@ -24,12 +25,13 @@ typedef struct edit_fixture {
     float *pixels; // [samples, FIXTURE_PATCHES, patch_dim]
 } edit_fixture;
 
-/* fixture_open - model `folder` on `backend`. Every second sample has an image. The set: 6 neurons of every text layer, and with
- * `vision` 4 of every vision layer. Loss at text layer 1 of 3. */
+/* fixture_open - model `folder` on `backend`. Every second sample has an image. The set: 6 neurons
+ * of every text layer, and with `vision` 4 of every vision layer. Loss at text layer 1 of 3. */
 void fixture_open(edit_fixture *f, const char *backend, const char *folder, bool vision);
 void fixture_close(edit_fixture *f);
 
-/* fixture_weights - a copy of the model's weight block, malloc; the gaps between matrices are zero. */
+/* fixture_weights - a copy of the model's weight block, malloc; the gaps between
+ * matrices are zero. */
 float *fixture_weights(const model *m);
 
 /* fixture_edit - rmisu_run with no state file and no callback. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/unlearn/test_direction.c - unit length, nearly orthogonal, a function of seed and id. */
+/* tests/unit/unlearn/test_direction.c - unit length, nearly orthogonal, a function
+ * of seed and id. */
 #include "unlearn/direction.h"
 
 #include <criterion/criterion.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/unlearn/test_edit_pass.c - the prune, and the gradients of the trained rows against finite differences.
+/* tests/unit/unlearn/test_edit_pass.c - the prune, and the gradients of the trained rows
+ * against finite differences.
  *
  * The loss here is the mean square of h - t with a made-up t, so every hidden state counts. */
 #include <math.h>
@@ -199,8 +200,8 @@ static void check_direction(probe *p, int i, const float *g, const float *d, dou
     for (int64_t k = 0; k < n; k++) {
         expected += (double)g[k] * (double)d[k];
     }
-    const double step =
-        2e-2; // f32 noise of the loss falls with it, the error of the formula is step^4
+    /* f32 noise of the loss falls with it, the error of the formula is step^4. */
+    const double step = 2e-2;
     const double two =
         (loss_at(p, i, start, d, step) - loss_at(p, i, start, d, -step)) / (2.0 * step);
     const double one =

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/unlearn/test_golden_edit.c - a whole edit against the same edit in transformers and torch.
+/* tests/unit/unlearn/test_golden_edit.c - a whole edit against the same edit
+ * in transformers and torch.
  *
- * Golden  tests/golden/edit.safetensors (scripts/goldens/edit.py): both stacks, prune, losses, four AdamW steps.
- * Gates   losses 1e-5; edited rows max|a - b| / max|b| per tensor 1e-5 on ref, 5e-5 on cpu (observed 4e-6 and 2.5e-5; torch in
- *         float32 is 4e-5 away from its own float64, which the golden is). */
+ * Golden  tests/golden/edit.safetensors (scripts/goldens/edit.py): both stacks, prune,
+ *         losses, four AdamW steps.
+ * Gates   losses 1e-5; edited rows max|a - b| / max|b| per tensor 1e-5 on ref, 5e-5 on cpu
+ *         (observed 4e-6 and 2.5e-5; torch in float32 is 4e-5 away from its own float64,
+ *         which the golden is). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,7 +117,8 @@ static void close_golden(golden_edit *g) {
     arena_deinit(&g->memory);
 }
 
-/* The rows of a parameter (transformers' name) that the edit set lists, from the model in memory. */
+/* The rows of a parameter (transformers' name) that the edit set lists, from the model
+ * in memory. */
 static float *listed_rows(golden_edit *g, const char *parameter, int64_t *n) {
     const edit_modality modality = strstr(parameter, "visual") != NULL ? EDIT_VISION : EDIT_TEXT;
     const int layer = atoi(strpbrk(parameter, "0123456789"));

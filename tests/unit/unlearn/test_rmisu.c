@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/unlearn/test_rmisu.c - the edit of the tiny model: loss, what changes, resume, threads, refusals. */
+/* tests/unit/unlearn/test_rmisu.c - the edit of the tiny model: loss, what changes,
+ * resume, threads, refusals. */
 #include <math.h>
 #include <omp.h>
 #include <stdio.h>
@@ -37,7 +38,8 @@ static mip_status states(exec *x, void *user) {
     return MIP_OK;
 }
 
-/* The forget loss of the first step by the formula, from unedited hidden states: nothing of rmisu.c is used. */
+/* The forget loss of the first step by the formula, from unedited hidden states:
+ * nothing of rmisu.c is used. */
 static double forget_loss_by_formula(edit_fixture *f) {
     const int64_t width = f->t.m.text.width;
     int64_t forget[8], retain[8];
@@ -140,7 +142,8 @@ static void only_listed_rows_change(bool vision) {
         n_trained += what[i] == TRAINED;
         n_zeroed += what[i] == ZEROED;
     }
-    /* text: 6 neurons of 64 inputs, gate and up in layers 0 and 1, up only in layer 2; vision: 4 of 32, with two biases each */
+    /* text: 6 neurons of 64 inputs, gate and up in layers 0 and 1, up only in layer 2; vision:
+     * 4 of 32, with two biases each */
     cr_assert_eq(n_trained, 2 * 2 * 6 * 64 + (vision ? 4 * 2 * 4 * 33 : 0));
     cr_assert_eq(n_zeroed, 6 * 64);
     edit_rows_destroy(&rows);
@@ -166,8 +169,8 @@ Test(rmisu, one_step_lowers_the_loss_of_the_same_batch) {
     f.data.n_forget = 1;
     f.config.steps = 2;
     f.config.lr = 1e-3;
-    const rmisu_result r =
-        fixture_edit(&f); // both steps see sample 1 twice, and both retain samples
+    /* Both steps see sample 1 twice, and both retain samples. */
+    const rmisu_result r = fixture_edit(&f);
     cr_assert_lt(r.last.forget + r.last.retain, r.first.forget + r.first.retain);
     fixture_close(&f);
 }
@@ -263,7 +266,7 @@ Test(rmisu, a_state_of_another_edit_is_refused) {
     fixture_open(&f, "ref", "model", true);
     const rmisu_options options = {.config = &f.config, .seed = SEED, .state_path = path};
     f.config.gamma = 4.0;
-    cr_assert_eq(rmisu_run(&f.t.x, &f.t.m, &f.set, &f.data, &options, &result), MIP_E_FORMAT);
+    cr_assert_eq(rmisu_run(&f.t.x, &f.t.m, &f.set, &f.data, &options, &result), MIP_E_CONFIG);
     cr_assert_not_null(strstr(mip_error_last()->what, "other settings"));
     fixture_close(&f);
     tmp_dir_remove(dir);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/unlearn/test_rmisu_draw.c - batches are a function of (seed, step); retain samples come evenly. */
+/* tests/unit/unlearn/test_rmisu_draw.c - batches are a function of (seed, step);
+ * retain samples come evenly. */
 #include "unlearn/rmisu_draw.h"
 
 #include <criterion/criterion.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/unlearn/test_undo.c - the edited checkpoint on the disk, and its way back to the original bytes. */
+/* tests/unit/unlearn/test_undo.c - the edited checkpoint on the disk, and its way back
+ * to the original bytes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +44,8 @@ static void sha256_of(const char *dir, const char *name, char out[HASH_HEX_BYTES
     ASSERT_OK(hash_sha256_file(path, out));
 }
 
-/* Weights in memory after loading what was written = edited weights in memory, rounded to the file's dtype. */
+/* Weights in memory after loading what was written = edited weights in memory,
+ * rounded to the file's dtype. */
 static void loads_as_it_was_in_memory(const char *folder, mip_dtype dtype) {
     saved_edit s;
     saved_open(&s, folder);
