@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Makefile - builds the library, the program and the tests; `make help` lists the targets.
 #
-# What    host/<room>/*.c -> build/<variant>/libmip.a, host/cli/*.c -> build/<variant>/mip, one test binary per room.
-# Options VARIANT=release|debug|asan  CC=gcc|clang  V=1 (show commands)  MARCH=native (use this CPU's instructions)
+# What    host/<room>/*.c -> build/<variant>/libmip.a, host/cli/*.c -> build/<variant>/mip,
+#         one test binary per room.
+# Options VARIANT=release|debug|asan  CC=gcc|clang  V=1 (show commands)  MARCH=native
+#         (use this CPU's instructions)
 #         ROOMS="base io" builds and tests these rooms only (and base), in a folder of their own.
-# Parts   scripts/mk/flags.mk compiler and libraries, scripts/mk/test.mk tests, scripts/mk/lint.mk checks of the source.
+# Parts   scripts/mk/flags.mk compiler and libraries, scripts/mk/test.mk tests, scripts/mk/lint.mk
+#         checks of the source, scripts/mk/bench.mk the benchmark.
 
 .DEFAULT_GOAL := all
 .SUFFIXES:
@@ -52,13 +55,14 @@ $(B)/obj/host/%.o: host/%.c $(B)/flags
 	@echo "  CC    $<"
 	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
-# build_info.c tells the commit the binary was made from, so it alone is compiled again when the commit changes.
+# build_info.c tells the commit the binary was made from, so it alone is compiled again
+# when the commit changes.
 $(B)/obj/host/base/build_info.o: $(B)/commit
 $(B)/obj/host/base/build_info.o: CPPFLAGS += -DMIP_BUILD_COMMIT='"$(COMMIT)"' -DMIP_BUILD_VARIANT='"$(VARIANT)"' \
     -DMIP_BUILD_FLAGS='"$(strip $(OPT_FLAGS))"'
 
-# Files rewritten only when their content changes: everything compiled depends on the flags, everything linked on the
-# list of sources (a deleted file must leave it).
+# Files rewritten only when their content changes: everything compiled depends on the flags,
+# everything linked on the list of sources (a deleted file must leave it).
 $(call stamp,$(B)/flags,$(CC) $(CC_VERSION) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) $(LDFLAGS) $(LDLIBS))
 $(call stamp,$(B)/sources,$(LIB_SRC) $(CLI_SRC) $(TEST_SRC))
 $(call stamp,$(B)/commit,$(COMMIT))
@@ -66,6 +70,7 @@ $(B)/flags $(B)/sources $(B)/commit: ;
 
 include scripts/mk/test.mk
 include scripts/mk/lint.mk
+include scripts/mk/bench.mk
 
 ## deps: install what is missing (Debian 12, Ubuntu 24.04); prints what it does
 .PHONY: deps

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""scripts/check_in_transformers.py - does transformers generate what `mip generate` generates from a model folder?
+"""scripts/check_in_transformers.py - does transformers generate what `mip generate`
+generates from a model folder?
 
-What    loads MODEL_DIR in transformers (F32, eager, CPU), decodes greedily with the folder's repetition penalty and stop
-        ids, runs mip on the same prompts, compares the ids. One line per prompt; exit 0 only if all agree.
-        A difference is forgiven (and said) only at a step whose two best logits are within TIE of each other.
-Usage   python scripts/check_in_transformers.py MODEL_DIR [--prompt TEXT]... [--image FILE]... [--mip PATH]
-        images go in front of the text of every prompt, in one user message of the folder's chat template
+What    loads MODEL_DIR in transformers (F32, eager, CPU), decodes greedily with the folder's
+        repetition penalty and stop ids, runs mip on the same prompts, compares the ids.
+        One line per prompt; exit 0 only if all agree. A difference is forgiven (and said)
+        only at a step whose two best logits are within TIE of each other.
+Usage   python scripts/check_in_transformers.py MODEL_DIR [--prompt TEXT]... [--image FILE]...
+        [--mip PATH] images go in front of the text of every prompt, in one user message
+        of the folder's chat template
 Needs   pip install -r scripts/goldens/requirements.txt"""
 
 import argparse
@@ -30,7 +33,11 @@ sys.path.insert(0, str(HERE))
 from goldens.hf_processor import load_processor  # noqa: E402
 
 TIE = 1e-3
-PROMPTS = ["What is the name of this person?", "Where was the person born?", "Describe this person in one sentence."]
+PROMPTS = [
+    "What is the name of this person?",
+    "Where was the person born?",
+    "Describe this person in one sentence.",
+]
 
 
 def load_model(folder):
@@ -44,7 +51,8 @@ def load_model(folder):
 
 
 def reference(model, processor, prompt, images, limit):
-    """(generated ids, gap of the two best scores at each step), as transformers' own generate gives them."""
+    """(generated ids, gap of the two best scores at each step), as transformers' own
+    generate gives them."""
     content = [{"type": "image"}] * len(images) + [{"type": "text", "text": prompt}]
     text = processor.apply_chat_template(
         [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
@@ -72,7 +80,17 @@ def reference(model, processor, prompt, images, limit):
 
 def ask_mip(mip, folder, prompt, images, limit):
     """(ids, None) or (None, why not)."""
-    command = [mip, "generate", "--json", "--model", str(folder), "--prompt", prompt, "--max-new-tokens", str(limit)]
+    command = [
+        mip,
+        "generate",
+        "--json",
+        "--model",
+        str(folder),
+        "--prompt",
+        prompt,
+        "--max-new-tokens",
+        str(limit),
+    ]
     for image in images:
         command += ["--image", image]
     try:
@@ -102,7 +120,10 @@ def compare(wanted, gaps, found, stops):
     gap = gaps[step] if step < len(gaps) else float("inf")
     if gap < TIE:
         return True, f"{step} ids equal, then a tie (the two best are {gap:.1e} apart)"
-    return False, f"differ at {step}: transformers {wanted[step : step + 4]}, mip {found[step : step + 4]} (gap {gap:.2g})"
+    return (
+        False,
+        f"differ at {step}: transformers {wanted[step : step + 4]}, mip {found[step : step + 4]} (gap {gap:.2g})",
+    )
 
 
 def stop_ids(config):
@@ -111,10 +132,16 @@ def stop_ids(config):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="compare greedy ids of transformers and mip on one model folder")
+    parser = argparse.ArgumentParser(
+        description="compare greedy ids of transformers and mip on one model folder"
+    )
     parser.add_argument("model", type=Path)
-    parser.add_argument("--prompt", action="append", help="may be given several times; default: three questions")
-    parser.add_argument("--image", action="append", default=[], help="PNG or JPEG, in front of every prompt")
+    parser.add_argument(
+        "--prompt", action="append", help="may be given several times; default: three questions"
+    )
+    parser.add_argument(
+        "--image", action="append", default=[], help="PNG or JPEG, in front of every prompt"
+    )
     parser.add_argument("--mip", default=str(HERE.parent / "build" / "release" / "mip"))
     parser.add_argument("--max-new-tokens", type=int, default=24)
     args = parser.parse_args()
@@ -128,7 +155,9 @@ def main():
         agrees, text = (False, why) if found is None else compare(wanted, gaps, found, stops)
         failed += not agrees
         print(f"{'PASS' if agrees else 'FAIL'}  {prompt!r}: {text}", flush=True)
-    print(f"{'PASS' if not failed else 'FAIL'}: {len(prompts) - failed} of {len(prompts)} prompts agree")
+    print(
+        f"{'PASS' if not failed else 'FAIL'}: {len(prompts) - failed} of {len(prompts)} prompts agree"
+    )
     return 1 if failed else 0
 
 

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# scripts/install_deps.sh - installs the packages that building and testing need; does nothing when they are there.
+# scripts/install_deps.sh - installs the packages that building and testing need;
+# does nothing when they are there.
 #
-# Where   Debian 12 and Ubuntu 24.04 (same names on both). As root with apt-get, else with sudo if it asks no password;
-#         otherwise it prints the line to type and ends with status 1.
+# Where   Debian 12 and Ubuntu 24.04 (same names on both). As root with apt-get, else with sudo
+#         if it asks no password; otherwise it prints the line to type and ends with status 1.
 # Usage   install_deps.sh [--clang]     --clang adds what `make CC=clang` needs
 # Prints  one line when nothing is missing, else what it installs.
 set -eu
@@ -25,12 +26,13 @@ elif [ $# -ne 0 ]; then
 fi
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-    echo "install_deps: this is not Debian or Ubuntu. Install the like of these packages by hand:" >&2
+    echo "install_deps: not Debian or Ubuntu. Install the like of these packages by hand:" >&2
     echo "  ${packages[*]}" >&2
     exit 1
 fi
 
-# "ii" = installed; a package that another one provides (libjpeg-dev, pkg-config) counts under its own name too.
+# "ii" = installed; a package that another one provides (libjpeg-dev, pkg-config)
+# counts under its own name too.
 installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 2>/dev/null | sed -n 's/^ii  *//p')
 missing=()
 for package in "${packages[@]}"; do
@@ -48,8 +50,11 @@ if [ "$(id -u)" -ne 0 ]; then
     if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
         as_root=(sudo -n)
     else
-        echo "install_deps: ${#missing[@]} packages are missing and there is no right to install them. Type:" >&2
-        echo "  sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing[*]}" >&2
+        {
+            echo "install_deps: ${#missing[@]} packages are missing, and no right to install. Type:"
+            echo "  sudo apt-get update &&" \
+                "sudo apt-get install -y --no-install-recommends ${missing[*]}"
+        } >&2
         exit 1
     fi
 fi

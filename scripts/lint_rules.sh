@@ -14,7 +14,8 @@ breach() {
 }
 
 mapfile -t sources < <(find include host cuda tests scripts bench .ci Makefile \
-    \( -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' -o -name '*.sh' -o -name '*.mk' -o -name '*.py' -o -name Makefile \
+    \( -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' -o -name '*.sh' -o -name '*.mk' -o -name \
+    '*.py' -o -name Makefile \
     -o -path .ci/run \) -type f ! -path '*/__pycache__/*' | sort)
 for file in "${sources[@]}"; do
     if ! head -n 2 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0'; then
@@ -25,11 +26,13 @@ done
 # A word boundary before the name, so fprintf, snprintf and arena_printf pass.
 while IFS= read -r hit; do
     breach "$hit   (not below host/cli)"
-done < <(grep -rnE '(^|[^A-Za-z0-9_.>])(printf|puts|putchar|exit|_Exit|abort|perror)[ ]*\(' host --include='*.[ch]' |
+done < <(grep -rnE --include='*.[ch]' \
+    '(^|[^A-Za-z0-9_.>])(printf|puts|putchar|exit|_Exit|abort|perror)[ ]*\(' host |
     grep -vE '^host/cli/|__attribute__|^[^:]*:[0-9]+: *(\*|/\*|//)')
 while IFS= read -r hit; do
     breach "$hit   (environment variables go through base/env.h)"
-done < <(grep -rnE '(^|[^A-Za-z0-9_])(secure_)?getenv *\(' host --include='*.[ch]' | grep -v '^host/base/env.c:')
+done < <(grep -rnE --include='*.[ch]' '(^|[^A-Za-z0-9_])(secure_)?getenv *\(' host |
+    grep -v '^host/base/env.c:')
 
 echo "lint: ${#sources[@]} files keep the small rules, $n_breach breaches"
 [ "$n_breach" -eq 0 ]

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """scripts/make_goldens.py - make the files of tests/golden with the reference implementations.
 
-What    runs the modules of scripts/goldens: the tiny model and its cases (transformers), tokenizer (tokenizers),
-        images (Pillow, transformers), AdamW (torch), an edit (both). Checks the oracle first and stops at the first failed check.
-Usage   python scripts/make_goldens.py [--out tests/golden] [--only qwen25vl tokenizer image adamw edit]
+What    runs the modules of scripts/goldens: the tiny model and its cases (transformers),
+        tokenizer (tokenizers), images (Pillow, transformers), AdamW (torch), an edit and path
+        attribution (both). Checks the oracle first and stops at the first failed check.
+Usage   python scripts/make_goldens.py [--out tests/golden]
+            [--only qwen25vl tokenizer image adamw edit attribution]
 Needs   pip install -r scripts/goldens/requirements.txt; two runs write the same bytes."""
 
 import argparse
@@ -24,7 +26,8 @@ import transformers  # noqa: E402
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from goldens import adamw, base, edit, images, qwen25vl_cases, qwen25vl_tiny, text  # noqa: E402
+from goldens import adamw, attribution, base, edit, images  # noqa: E402
+from goldens import qwen25vl_cases, qwen25vl_tiny, text  # noqa: E402
 
 
 def make_qwen25vl(out):
@@ -39,6 +42,7 @@ PARTS = {
     "image": lambda out: images.make(out, out / qwen25vl_tiny.FAMILY / "model" / "preprocessor_config.json"),
     "adamw": adamw.make,
     "edit": lambda out: edit.make(out, out / qwen25vl_tiny.FAMILY / "model"),
+    "attribution": lambda out: attribution.make(out, out / qwen25vl_tiny.FAMILY),
 }
 
 

@@ -1,13 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# scripts/run_tests.sh - runs test programs, adds up what they report, ends with "N passed, N failed".
+# scripts/run_tests.sh - runs test programs, adds up what they report, ends with
+# "N passed, N failed".
 #
 # Usage   run_tests.sh [--unit DIR]... [--cli PROGRAM] [--lint]
 #         --unit DIR     every DIR/test_* (Criterion, read through --tap)
-#         --cli PROGRAM  every tests/cli/*.sh with MIP=PROGRAM; a script prints "ok - name" or "not ok - name"
+#         --cli PROGRAM  every tests/cli/*.sh with MIP=PROGRAM; a script prints "ok - name"
+#         or "not ok - name"
 #         --lint         `make lint`, each check counted as one test
-# Counts  A runner that dies, runs nothing, or exits non-zero without naming a failure counts as one failure.
-#         Skipped tests are named and are neither passed nor failed. Running nothing at all is a failure.
+# Counts  A runner that dies, runs nothing, or exits non-zero without naming a failure
+#         counts as one failure. Skipped tests are named and are neither passed nor failed.
+#         Running nothing at all is a failure.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -15,10 +18,12 @@ n_passed=0
 n_failed=0
 n_skipped=0
 log=$(mktemp)
-reports=$(mktemp -d) # sanitizers write here: Criterion drops what its workers say on stderr and as exit status
+# sanitizers write here: Criterion drops what its workers say on stderr and as exit status
+reports=$(mktemp -d)
 trap 'rm -rf "$log" "$reports"' EXIT
 
-# Sanitizer reports of this runner are shown; they count where the test itself did not fail (leaks, found at exit).
+# Sanitizer reports of this runner are shown; they count where the test itself did not
+# fail (leaks, found at exit).
 count_reports() {
     local report n=0
     for report in "$reports"/*; do
@@ -58,7 +63,8 @@ count_tap() {
     fi
     count_reports "$name"
     grep -iE '^ok .*# *skip' "$log" | sed 's/^ok[ 0-9-]*/    skipped: /'
-    printf '%-40s %4d passed %3d failed %3d skipped  %s s\n' "$name" "$passed" "$failed" "$skipped" "$seconds"
+    printf '%-40s %4d passed %3d failed %3d skipped  %s s\n' "$name" "$passed" "$failed" \
+        "$skipped" "$seconds"
     n_passed=$((n_passed + passed))
     n_failed=$((n_failed + failed))
     n_skipped=$((n_skipped + skipped))

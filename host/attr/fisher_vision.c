@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/attr/fisher_vision.c - see fisher_vision.h.
  *
- * What    A group of nodes carries, per tower layer, the saved buffers of the path-scaled trajectory. At layer l the scored run
- *         branches off, goes up through the tower, the merger and the language model, and its gradient comes back down: through
- *         the scored layers to l, then through the saved trajectory to layer 0. */
+ * What    A group of nodes carries, per tower layer, the saved buffers of the path-scaled
+ *         trajectory. At layer l the scored run branches off, goes up through the tower,
+ *         the merger and the language model, and its gradient comes back down:
+ *         through the scored layers to l, then through the saved trajectory to layer 0. */
 #include "attr/fisher_vision.h"
 
 #include <math.h>
@@ -68,7 +69,7 @@ static int64_t tower_elems(const vision_run *r, const tower_group *g) {
     return g->nodes.n * r->n_patches * r->m->vision.width;
 }
 
-/* ---- from tower output to log p and back ------------------------------------------------------------------------ */
+/* ---- from tower output to log p and back ----------------------------------------------------- */
 
 /* h [n R, C]: the suffix embeddings of every copy, image rows from its own features. */
 static mip_status suffix_embeddings(const vision_run *r, const tower_group *g,
@@ -113,7 +114,7 @@ static mip_status tower_end_gradient(const vision_run *r, tower_group *g, const 
     return MIP_OK;
 }
 
-/* ---- set-up --------------------------------------------------------------------------------------------------------- */
+/* ---- set-up ---------------------------------------------------------------------------------- */
 
 static mip_status choose_rows(vision_run *r) {
     r->n_patches = r->front.vision.n_patches;
@@ -251,7 +252,7 @@ static void run_destroy(vision_run *r) {
     free(r->boundary);
 }
 
-/* ---- one layer -------------------------------------------------------------------------------------------------------- */
+/* ---- one layer ------------------------------------------------------------------------------- */
 
 /* How layer l is overwritten on a group's way: whole on the scored layer, path entries below it. */
 static void taps_at(const vision_run *r, const tower_group *g, int l, int scored, node_taps *out) {
@@ -284,8 +285,8 @@ static mip_status squares(const vision_run *r, const tower_group *g, const float
     return MIP_OK;
 }
 
-/* From g->lambda above layer `scored` down to layer 0, squaring on the way: own gets the scored layer's sums, along the
- * representatives' of the layers below, for nodes k0 .. k0 + n. */
+/* From g->lambda above layer `scored` down to layer 0, squaring on the way: own gets the scored
+ * layer's sums, along the representatives' of the layers below, for nodes k0 .. k0 + n. */
 static mip_status descend(vision_run *r, tower_group *g, int scored, int k0) {
     mip_status status = MIP_OK;
     const int64_t ffn = r->m->vision.ffn;
@@ -322,7 +323,8 @@ out:
     return status;
 }
 
-/* The scored run of the costly nodes: layer l whole-scaled, up to log p, lambda back above layer l. */
+/* The scored run of the costly nodes: layer l whole-scaled, up to log p, lambda back
+ * above layer l. */
 static mip_status scored_run(vision_run *r, int l) {
     mip_status status = MIP_OK;
     tower_group *g = &r->costly;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/attr/ig_text.c - see ig_text.h.
  *
- * Names   "unit" tangent: add eps to every representative of the path (the path term P of the product score).
- *         "own" tangent: scale every path entry (the path's share of the integral: completeness, score `sum`). */
+ * Names   "unit" tangent: add eps to every representative of the path (the path term P of the
+ *         product score). "own" tangent: scale every path entry (the path's share of the integral:
+ *         completeness, score `sum`). */
 #include "attr/ig_text.h"
 
 #include <math.h>
@@ -70,7 +71,7 @@ static int64_t state_elems(const text_run *r, const carried *c) {
     return c->nodes.n * r->lm.n_rows * r->m->text.width;
 }
 
-/* ---- set-up ------------------------------------------------------------------------------------------------ */
+/* ---- set-up ---------------------------------------------------------------------------------- */
 
 static mip_status choose_rows(text_run *r, const labelled_sample *s, bool reuse_prefix,
                               int64_t *first_row) {
@@ -217,7 +218,7 @@ static void run_destroy(text_run *r) {
     free(r->lambda);
 }
 
-/* ---- one layer ---------------------------------------------------------------------------------------------- */
+/* ---- one layer ------------------------------------------------------------------------------- */
 
 /* What a scored layer leaves behind for the carry. */
 typedef struct scored_layer {
@@ -253,8 +254,8 @@ static mip_status scored_tangents(const text_run *r, const carried *c, int l, co
     return MIP_OK;
 }
 
-/* From lambda = dlogp/dh above layer l: gradients of the layer's neurons at the tapped rows, and the path's directional
- * derivatives. They are nodes k0 .. k0 + n of the rule. */
+/* From lambda = dlogp/dh above layer l: gradients of the layer's neurons at the tapped rows,
+ * and the path's directional derivatives. They are nodes k0 .. k0 + n of the rule. */
 static mip_status collect(text_run *r, const carried *c, int l, int k0, const float *lambda,
                           const scored_layer *s) {
     const block_desc *d = block_at(r, l);
@@ -296,7 +297,8 @@ static mip_status collect(text_run *r, const carried *c, int l, int k0, const fl
     return MIP_OK;
 }
 
-/* All nodes of the rule at layer l with the layer overwritten by `taps`: fills grad, logp, along. */
+/* All nodes of the rule at layer l with the layer overwritten by `taps`: fills grad,
+ * logp, along. */
 static mip_status evaluate_costly(text_run *r, int l, const tap_list *taps, scored_layer *s) {
     const carried *c = &r->costly;
     MIP_TRY(scored_forward(r, c, l, taps, s));
@@ -345,7 +347,8 @@ static mip_status add_column(const text_run *r, const carried *c, int l, const f
     return MIP_OK;
 }
 
-/* The direction the chosen layer adds to a tangent: 1 at the representatives, or the clean activation at the path entries. */
+/* The direction the chosen layer adds to a tangent: 1 at the representatives, or the clean
+ * activation at the path entries. */
 static mip_status seed(const text_run *r, int l, int tangent, float *e) {
     const int64_t ffn = r->m->text.ffn;
     const float *a = r->a_host + l * r->n_tapped * ffn;
@@ -367,7 +370,8 @@ static mip_status seed(const text_run *r, int l, int tangent, float *e) {
     return status;
 }
 
-/* Move a group past the chosen layer: the state on "layer l path-scaled", the tangents with the layer's own seed. */
+/* Move a group past the chosen layer: the state on "layer l path-scaled", the tangents
+ * with the layer's own seed. */
 static mip_status carry(const text_run *r, carried *c, int l, const scored_layer *s,
                         bool move_state) {
     const block_desc *d = block_at(r, l);
@@ -387,8 +391,8 @@ static mip_status carry(const text_run *r, carried *c, int l, const scored_layer
         if (c->tangent[t] == NULL) {
             continue;
         }
-        if (live &&
-            l > 0) { // the neurons off the path follow the run: only the path entries are constants
+        /* The neurons off the path follow the run: only the path entries are constants. */
+        if (live && l > 0) {
             MIP_TRY(block_jvp(&call, &s->saved, c->tangent[t]));
         } else {
             MIP_TRY(exec_copy(r->x, c->tangent[t], s->tangent[t], bytes));
@@ -405,7 +409,7 @@ static mip_status carry(const text_run *r, carried *c, int l, const scored_layer
     return MIP_OK;
 }
 
-/* ---- scores --------------------------------------------------------------------------------------------------- */
+/* ---- scores ---------------------------------------------------------------------------------- */
 
 static mip_status name_numeric(mip_status status, const text_run *r, int l) {
     if (status != MIP_E_NUMERIC) {

@@ -60,7 +60,9 @@ static mip_status prefix_logp(lm_context *c, const float *h) {
     if (logp == NULL) {
         MIP_FAIL_GOTO(MIP_E_NOMEM, NULL, "cannot allocate %lld log probabilities", (long long)n);
     }
-    MIP_TRY_GOTO(head_logp(c->x, &c->m->head, h, n, rows, targets, NULL, logp, NULL, NULL));
+    MIP_TRY_GOTO(head_logp(c->x, &c->m->head, h,
+                           &(head_labels){.n = n, .rows = rows, .targets = targets}, logp, NULL,
+                           NULL));
     for (int64_t i = 0; i < n; i++) {
         c->logp_prefix += logp[i];
     }
@@ -211,8 +213,11 @@ mip_status lm_head_grad(const lm_context *c, const lm_copies *copies, const floa
         MIP_TRY(
             exec_zero(c->x, dh, (size_t)(copies->n * c->n_rows * c->m->text.width) * sizeof *dh));
     }
-    MIP_TRY(head_logp(c->x, &c->m->head, h, copies->n * c->n_labels, copies->label_rows,
-                      copies->targets, NULL, copies->logp, dh, NULL));
+    MIP_TRY(head_logp(c->x, &c->m->head, h,
+                      &(head_labels){.n = copies->n * c->n_labels,
+                                     .rows = copies->label_rows,
+                                     .targets = copies->targets},
+                      copies->logp, dh, NULL));
     for (int64_t k = 0; k < copies->n; k++) {
         logp[k] = c->logp_prefix;
         for (int64_t i = 0; i < c->n_labels; i++) {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/attr/lm_context.h - one sample's language-model side: what never changes is computed once, the rest runs in copies.
+/* host/attr/lm_context.h - one sample's language-model side: what never changes is computed once,
+ * the rest runs in copies.
  *
- * What    Rows before `first_row` cannot depend on anything attribution changes (causal stack), so they run once and only their
- *         keys and values are kept. All scored runs carry the rows from first_row on ("suffix"); several nodes are copies in one
- *         packed batch. Only label rows go through the head.
+ * What    Rows before `first_row` cannot depend on anything attribution changes (causal stack),
+ *         so they run once and only their keys and values are kept. All scored runs carry
+ *         the rows from first_row on ("suffix"); several nodes are copies in one packed batch.
+ *         Only label rows go through the head.
  * Source  algorithm.md section 2.
  * Shapes  T tokens, R = T - first_row suffix rows, n copies: h [n R, C].
  * Tested  tests/unit/attr/test_ig_text.c (prefix reuse = no reuse), test_fisher_vision.c */
@@ -31,8 +33,8 @@ typedef struct lm_context {
     int64_t n_labels_all; // with those of the prefix
 } lm_context;
 
-/* lm_context_create - runs the prefix. embeds [T, C] dev is borrowed; device memory comes from the exec's arena.
- * The sample needs at least one label row at or after first_row: MIP_E_ARG. */
+/* lm_context_create - runs the prefix. embeds [T, C] dev is borrowed; device memory comes from
+ * the exec's arena. The sample needs at least one label row at or after first_row: MIP_E_ARG. */
 mip_status lm_context_create(exec *x, const model *m, const labelled_sample *s,
                              const text_pack *full, float *embeds, int64_t first_row,
                              lm_context *out);
@@ -57,11 +59,13 @@ stack_call lm_stack_call(const lm_context *c, const lm_copies *copies, const tap
 mip_status lm_value(const lm_context *c, const lm_copies *copies, int begin, const float *h,
                     double *logp);
 
-/* lm_value_grad - as lm_value; dh [n R, C] overwritten with d logp[k] / dh of each copy's own rows. */
+/* lm_value_grad - as lm_value; dh [n R, C] overwritten with d logp[k] / dh of each
+ * copy's own rows. */
 mip_status lm_value_grad(const lm_context *c, const lm_copies *copies, int begin, const float *h,
                          double *logp, float *dh);
 
-/* lm_head_grad - the head only: logp[k] and dh (overwritten) from the last hidden state h [n R, C]; dh may be NULL. */
+/* lm_head_grad - the head only: logp[k] and dh (overwritten) from the last hidden state h [n R, C];
+ * dh may be NULL. */
 mip_status lm_head_grad(const lm_context *c, const lm_copies *copies, const float *h, double *logp,
                         float *dh);
 

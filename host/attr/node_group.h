@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/attr/node_group.h - integration nodes that run together: how a layer's neurons are overwritten for each of them.
+/* host/attr/node_group.h - integration nodes that run together: how a layer's neurons are
+ * overwritten for each of them.
  *
- * What    Node k at layer l replaces the activation at the tapped rows: the whole clean vector times alpha_k (the scored layer),
- *         or the clean vector with only listed neurons times alpha_k (a path layer, or a single exact candidate). With `live`
- *         path layers leave the other neurons to what the run computes.
- * Shapes  n nodes, p tapped rows each; the group's packed rows are node 0's rows, node 1's rows, ...
+ * What    Node k at layer l replaces the activation at the tapped rows: the whole
+ *         clean vector times alpha_k (the scored layer), or the clean vector with only
+ *         listed neurons times alpha_k (a path layer, or a single exact candidate).
+ *         With `live` path layers leave the other neurons to what the run computes.
+ * Shapes  n nodes, p tapped rows each; the group's packed rows are node 0's rows,
+ *         node 1's rows, ...
  * Tested  tests/unit/attr/test_ig_text.c, test_fisher_vision.c */
 #ifndef MIP_ATTR_NODE_GROUP_H
 #define MIP_ATTR_NODE_GROUP_H

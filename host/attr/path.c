@@ -33,7 +33,8 @@ void path_destroy(path *p) {
     *p = (path){0};
 }
 
-/* Insertion into a short sorted list: a later index never passes an equal score, so the first wins ties. */
+/* Insertion into a short sorted list: a later index never passes an equal score,
+ * so the first wins ties. */
 static void rank(const float *scores, int64_t n, int64_t k, int32_t *best, float *best_score) {
     int64_t found = 0;
     for (int64_t j = 0; j < n; j++) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/attr/quadrature.c - see quadrature.h.
  *
- * What    Gauss nodes are the zeros of P_n, right Radau nodes those of P_{n-1} - P_n, on [-1, 1]. Zeros are bracketed on a
- *         cosine grid and bisected in long double: nothing here is hot, and bisection cannot fail. */
+ * What    Gauss nodes are the zeros of P_n, right Radau nodes those of P_{n-1} - P_n, on [-1, 1].
+ *         Zeros are bracketed on a cosine grid and bisected in long double: nothing here is hot,
+ *         and bisection cannot fail. */
 #include "attr/quadrature.h"
 
 #include <math.h>
@@ -75,8 +76,8 @@ static void gauss(int n, quadrature *q) {
         const legendre v = legendre_at(n, x[i]);
         const long double slope = n * (v.p_before - x[i] * v.p) / (1 - x[i] * x[i]);
         q->node[i] = (double)((x[i] + 1) / 2);
-        q->weight[i] =
-            (double)(1 / ((1 - x[i] * x[i]) * slope * slope)); // half of the [-1, 1] weight
+        /* Half of the [-1, 1] weight. */
+        q->weight[i] = (double)(1 / ((1 - x[i] * x[i]) * slope * slope));
     }
 }
 

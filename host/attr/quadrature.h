@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/attr/quadrature.h - integration rules on [0, 1] by name: nodes alpha_k and weights w_k.
  *
- * What    left4 right4 midpoint2 trapezoid4 gauss3 radau5 ... any n. `left` is what the released code does, `right` the paper's
- *         formula, `radau` the right Gauss-Radau rule: a node at 1 (the clean model, which is free) and degree 2n - 2.
- * Source  Davis & Rabinowitz, Methods of Numerical Integration, 2.7; path attribution: README "Method".
- * Tested  tests/unit/attr/test_quadrature.c (exact for polynomials up to the rule's degree, known nodes) */
+ * What    left4 right4 midpoint2 trapezoid4 gauss3 radau5 ... any n. `left` is what the released
+ *         code does, `right` the paper's formula, `radau` the right Gauss-Radau rule:
+ *         a node at 1 (the clean model, which is free) and degree 2n - 2.
+ * Source  Davis & Rabinowitz, Methods of Numerical Integration, 2.7; path attribution:
+ *         README "Method".
+ * Tested  tests/unit/attr/test_quadrature.c (exact for polynomials up to the rule's degree,
+ *         known nodes) */
 #ifndef MIP_ATTR_QUADRATURE_H
 #define MIP_ATTR_QUADRATURE_H
 

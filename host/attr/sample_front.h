@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/attr/sample_front.h - one sample packed for both stacks, with its clean image features and embeddings. */
+/* host/attr/sample_front.h - one sample packed for both stacks, with its clean image
+ * features and embeddings. */
 #ifndef MIP_ATTR_SAMPLE_FRONT_H
 #define MIP_ATTR_SAMPLE_FRONT_H
 
@@ -12,7 +13,8 @@ typedef struct sample_front {
     float *embeds;      // dev [T, C]
 } sample_front;
 
-/* sample_front_create - pack, run the vision tower once, embed. Device memory stays in the exec's arena. */
+/* sample_front_create - pack, run the vision tower once, embed. Device memory stays
+ * in the exec's arena. */
 mip_status sample_front_create(exec *x, const model *m, const labelled_sample *s,
                                sample_front *out);
 void sample_front_destroy(sample_front *f);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/attr/score_reduce.h - from the gradients of all nodes at one layer to its scores; host arithmetic in double.
+/* host/attr/score_reduce.h - from the gradients of all nodes at one layer to its scores;
+ * host arithmetic in double.
  *
- * What    F = p(Y), geo = exp(mean log p) or log p; D_k = dF/da = f_k dlogp/da with f_k = F_k / max_k F_k (a constant of the
- *         layer: ranks are unchanged and nothing underflows), returned as exp(log_scale).
- *         product  S[j] = (sum_k w_k (D_k[j] + P_k)) (A[j] + Q)     own  S[j] = sum_k w_k sum_p a[p,j] D_k[p,j]
+ * What    F = p(Y), geo = exp(mean log p) or log p; D_k = dF/da = f_k dlogp/da with
+ *         f_k = F_k / max_k F_k (a constant of the layer: ranks are unchanged and nothing
+ *         underflows), returned as exp(log_scale).
+ *         product  S[j] = (sum_k w_k (D_k[j] + P_k)) (A[j] + Q)
+ *         own      S[j] = sum_k w_k sum_p a[p,j] D_k[p,j]
  *         sum      S[j] = own + sum_k w_k (path's own terms)
  * Source  method.md 2.2, algorithm.md sections 1 and 3.
  * Shapes  n nodes, p rows: grad [n, p, F], a [p, F].
@@ -38,11 +41,13 @@ typedef struct layer_scores {
     double completeness;     // the same / max(|F(clean) - F(zero)|, floor F(clean))
 } layer_scores;
 
-/* reduce_layer - fill out. MIP_E_NUMERIC naming the node if a gradient or a log probability is not finite. */
+/* reduce_layer - fill out. MIP_E_NUMERIC naming the node if a gradient or a log
+ * probability is not finite. */
 mip_status reduce_layer(const layer_nodes *in, config_objective objective, config_score form,
                         double floor, layer_scores *out);
 
-/* concentration_of - share of the k largest |score| in the sum of all |score|; 0 when all are zero. */
+/* concentration_of - share of the k largest |score| in the sum of all |score|;
+ * 0 when all are zero. */
 double concentration_of(const float *score, int64_t n, int64_t k);
 
 #endif

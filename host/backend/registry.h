@@ -7,7 +7,8 @@
 #include <mip/backend.h>
 
 /* backend_register - make a built-in backend known (called once at start by cpu/;
- * the table is static, borrowed). */
+ * the table is static, borrowed). The same table again changes nothing; MIP_E_ARG for another one
+ * of a known name. */
 mip_status backend_register(const mip_backend *backend);
 
 /* backend_open - the backend called `name`. "auto" = a plugin with a device if one is found

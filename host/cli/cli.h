@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cli/cli.h - what every command has: its entry in the table, its options, where results and messages go.
+/* host/cli/cli.h - what every command has: its entry in the table, its options,
+ * where results and messages go.
  *
- * What    One cmd_<name>.c per command with a cmd_entry; the option table of the entry makes --help and reads the arguments.
- *         Results go to stdout, progress and log to stderr. The exit code follows from the status (cli_exit_code). */
+ * What    One cmd_<name>.c per command with a cmd_entry; the option table of the entry makes
+ *         --help and reads the arguments. Results go to stdout, progress and log to stderr.
+ *         The exit code follows from the status (cli_exit_code). */
 #ifndef MIP_CLI_CLI_H
 #define MIP_CLI_CLI_H
 
@@ -48,12 +50,13 @@ typedef struct cmd_entry {
     mip_status (*run)(cli *c, const cli_args *args);
 } cmd_entry;
 
-/* cli_parse - argv[0..n) after the command's name. MIP_E_CONFIG for an unknown option (with the nearest), a missing or
- * superfluous value, too few or many words. */
+/* cli_parse - argv[0..n) after the command's name. MIP_E_CONFIG for an unknown option (with
+ * the nearest), a missing or superfluous value, too few or many words. */
 mip_status cli_parse(arena *a, const cmd_entry *entry, int n, const char *const *argv,
                      cli_args *out);
 
-/* cli_flag / cli_value / cli_int - how often an option came; its last value or the fallback; the same as a number in [min, max]. */
+/* cli_flag / cli_value / cli_int - how often an option came; its last value or the fallback;
+ * the same as a number in [min, max]. */
 int cli_flag(const cli_args *args, const char *option);
 const char *cli_value(const cli_args *args, const char *option, const char *fallback);
 mip_status cli_int(const cli_args *args, const char *option, int64_t min, int64_t max,
@@ -65,7 +68,8 @@ const char *const *cli_values(const cli_args *args, const char *option, int *n);
 /* cli_print_help - the --help text of a command, on stdout. */
 void cli_print_help(const cmd_entry *entry);
 
-/* cli_exit_code - 0 ok, 1 failed, 2 usage or config, 3 missing device or library, 4 does not fit, 130 interrupted. */
+/* cli_exit_code - 0 ok, 1 failed, 2 usage or config, 3 missing device or library,
+ * 4 does not fit, 130 interrupted. */
 int cli_exit_code(mip_status status);
 
 /* The table of all commands, in the order of `mip help`; ends with NULL. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cli/cmd_doctor.c - `mip doctor`: the machine, libraries, backends and GPUs: found or not, what it means, what mends it.
+/* host/cli/cmd_doctor.c - `mip doctor`: the machine, libraries, backends and GPUs:
+ * found or not, what it means, what mends it.
  *
- * How     Everything is collected as findings first; the report and the JSON are two ways to write the same list. */
+ * How     Everything is collected as findings first; the report and the JSON are two ways
+ *         to write the same list. */
 #include <stdio.h>
 #include <string.h>
 
@@ -48,7 +50,7 @@ static void add(findings *f, finding one) {
     }
 }
 
-/* ---- machine ------------------------------------------------------------------------------------------------- */
+/* ---- machine --------------------------------------------------------------------------------- */
 
 static mip_status add_cores(findings *f, const machine *m) {
     char *value = NULL;
@@ -99,7 +101,7 @@ static mip_status add_machine(findings *f, const machine *m) {
     return add_vectors(f, m);
 }
 
-/* ---- libraries: linked, so without one of them this program would not have started ------------------------- */
+/* ---- libraries: linked, so without one of them this program would not have started ----------- */
 
 static mip_status add_libraries(findings *f) {
     static void (*const rooms[])(library_list *) = {
@@ -119,7 +121,7 @@ static mip_status add_libraries(findings *f) {
     return MIP_OK;
 }
 
-/* ---- backends ------------------------------------------------------------------------------------------------ */
+/* ---- backends -------------------------------------------------------------------------------- */
 
 static void add_built_in(findings *f, const char *name, const char *value) {
     const mip_backend *backend = NULL;
@@ -171,7 +173,7 @@ static mip_status add_plugin(findings *f, const char *name, int *n_devices) {
     return MIP_OK;
 }
 
-/* ---- GPUs: what is missing first on the way from the card to the plugin -------------------------------------- */
+/* ---- GPUs: what is missing first on the way from the card to the plugin ---------------------- */
 
 static mip_status add_gpus(findings *f, const machine *m, int n_devices) {
     finding one = {.group = "gpus", .name = "nvidia"};
@@ -209,7 +211,7 @@ static void add_environment(findings *f) {
     }
 }
 
-/* ---- output -------------------------------------------------------------------------------------------------- */
+/* ---- output ---------------------------------------------------------------------------------- */
 
 static void print_report(const findings *f) {
     static const char *const marks[] = {[FOUND] = "ok", [ABSENT] = "--", [BROKEN] = "!!"};

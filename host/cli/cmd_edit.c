@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cli/cmd_edit.c - mip edit CONFIG: edit the located neurons; mip edit --undo RUN: the original bytes again. */
+/* host/cli/cmd_edit.c - mip edit CONFIG: edit the located neurons; mip edit --undo RUN:
+ * the original bytes again. */
 #include <inttypes.h>
 #include <stdio.h>
 

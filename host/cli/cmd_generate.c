@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/cli/cmd_generate.c - `mip generate`: a model's greedy answer to a text with pictures.
  *
- * How     The prompt is made from the checkpoint's headers alone, so that a broken picture is told before the weights are read.
- *         Repetition penalty and stop tokens are those of generation_config.json. */
+ * How     The prompt is made from the checkpoint's headers alone, so that a broken picture
+ *         is told before the weights are read. Repetition penalty and stop tokens are those
+ *         of generation_config.json. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cli/cmd_help.c - `mip help`: the commands, one command, the settings of a config file, the environment variables.
+/* host/cli/cmd_help.c - `mip help`: the commands, one command, the settings of a config file,
+ * the environment variables.
  *
  * Everything is printed from the tables that the program itself works by. */
 #include <stdio.h>

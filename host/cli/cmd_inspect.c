@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cli/cmd_inspect.c - `mip inspect`: finds out what a file or folder is and hands it to who can describe it. */
+/* host/cli/cmd_inspect.c - `mip inspect`: finds out what a file or folder is and hands
+ * it to who can describe it. */
 #include <stddef.h>
 
 #include "base/fs.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cli/commands.c - the table of commands. A new command is its cmd_<name>.c and a line in here. */
+/* host/cli/commands.c - the table of commands. A new command is its cmd_<name>.c
+ * and a line in here. */
 #include <stddef.h>
 
 #include "cli/cli.h"

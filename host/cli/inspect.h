@@ -15,11 +15,12 @@ typedef struct inspect_options {
     int n_top; // scores: neurons shown per layer
 } inspect_options;
 
-/* inspect_tensors - the tensors of a .safetensors file, or of a folder of them. MIP_E_NUMERIC after the report if a scan
- * finds NaN or Inf. */
+/* inspect_tensors - the tensors of a .safetensors file, or of a folder of them.
+ * MIP_E_NUMERIC after the report if a scan finds NaN or Inf. */
 mip_status inspect_tensors(arena *a, const char *path, const inspect_options *options);
 
-/* inspect_checkpoint - a folder with config.json: family, stacks, parameters, files, tokenizer. Errors as inspect_tensors. */
+/* inspect_checkpoint - a folder with config.json: family, stacks, parameters, files, tokenizer.
+ * Errors as inspect_tensors. */
 mip_status inspect_checkpoint(arena *a, const char *dir, const inspect_options *options);
 
 /* inspect_run - a run folder, or one of its .h5 files. Errors of reading. */

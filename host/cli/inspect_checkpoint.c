@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cli/inspect_checkpoint.c - `mip inspect` on a checkpoint folder: what model it is, how large, and whether mip can run it.
+/* host/cli/inspect_checkpoint.c - `mip inspect` on a checkpoint folder: what model it is,
+ * how large, and whether mip can run it.
  *
- * What    Headers only. A folder that mip cannot run is described as far as its files go; why it cannot be run is a line. */
+ * What    Headers only. A folder that mip cannot run is described as far as its files go;
+ *         why it cannot be run is a line. */
 #include <inttypes.h>
 #include <stdio.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cli/inspect_run.c - `mip inspect` on a run folder and on its .h5 files: stages done, top neurons, edited rows, answers. */
+/* host/cli/inspect_run.c - `mip inspect` on a run folder and on its .h5 files: stages done,
+ * top neurons, edited rows, answers. */
 #include <inttypes.h>
 
 #include "base/fs.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cli/inspect_scan.h - the tensors of some files: totals, types, and which of them hold NaN or Inf. */
+/* host/cli/inspect_scan.h - the tensors of some files: totals, types, and which of them
+ * hold NaN or Inf. */
 #ifndef MIP_CLI_INSPECT_SCAN_H
 #define MIP_CLI_INSPECT_SCAN_H
 
@@ -17,7 +18,8 @@ typedef struct tensor_totals {
     int64_t *first; // [n_tensors] index of the first NaN or Inf, -1 = none; NULL if not scanned
 } tensor_totals;
 
-/* tensor_totals_get - count; with scan also read everything. Arrays in the arena. Errors of reading. */
+/* tensor_totals_get - count; with scan also read everything. Arrays in the arena.
+ * Errors of reading. */
 mip_status tensor_totals_get(arena *a, const safetensors_index *index, bool scan,
                              tensor_totals *out);
 

@@ -19,7 +19,7 @@ static mip_status is_edit(const char *path, bool *out) {
     return h5_close(&file);
 }
 
-/* ---- scores and paths ---------------------------------------------------------------------------------------- */
+/* ---- scores and paths ------------------------------------------------------------------------ */
 
 static mip_status append_attribution(arena *a, const char *path, int n_top, str *out) {
     mip_status status = MIP_OK;
@@ -70,7 +70,7 @@ out:
     return status;
 }
 
-/* ---- edited rows --------------------------------------------------------------------------------------------- */
+/* ---- edited rows ----------------------------------------------------------------------------- */
 
 static int64_t rows_of(const edit_record *r) {
     int64_t n = 0;

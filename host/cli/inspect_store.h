@@ -6,8 +6,8 @@
 #include "base/arena.h"
 #include "io/json_write.h"
 
-/* inspect_store_append / _write - as lines of text; as members of an open JSON object. n_top: neurons shown per layer.
- * MIP_E_FORMAT if it is neither kind of file. */
+/* inspect_store_append / _write - as lines of text; as members of an open JSON object. n_top:
+ * neurons shown per layer. MIP_E_FORMAT if it is neither kind of file. */
 mip_status inspect_store_append(arena *a, const char *path, int n_top, str *out);
 mip_status inspect_store_write(arena *a, const char *path, int n_top, json_writer *w);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cli/inspect_tensors.c - `mip inspect` on safetensors: one line per tensor, then the totals. */
+/* host/cli/inspect_tensors.c - `mip inspect` on safetensors: one line per tensor,
+ * then the totals. */
 #include <inttypes.h>
 #include <stdio.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cli/main.c - the program: finds the command, runs it, prints its error, returns the exit code. */
+/* host/cli/main.c - the program: finds the command, runs it, prints its error,
+ * returns the exit code. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +11,10 @@
 #include "base/str.h"
 #include "cli/cli.h"
 
-/* Idle OpenMP threads sleep instead of spinning: on a machine that does other work too, spinning makes every small product wait for
- * a time slice (measured 27 x slower with both cores busy). libgomp reads its setting when it is loaded, before any constructor
- * of ours, hence .preinit_array; a value the user set is kept. */
+/* Idle OpenMP threads sleep instead of spinning: on a machine that does other work too, spinning
+ * makes every small product wait for a time slice (measured 27 x slower with both cores busy).
+ * libgomp reads its setting when it is loaded, before any constructor of ours, hence
+ * .preinit_array; a value the user set is kept. */
 static void sleep_when_idle(int argc, char **argv, char **envp) {
     (void)argc;
     (void)argv;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cli/opt.c - reads the arguments of a command by its option table, and prints the table as help. */
+/* host/cli/opt.c - reads the arguments of a command by its option table, and prints
+ * the table as help. */
 #include <stdio.h>
 #include <string.h>
 

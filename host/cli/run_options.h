@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cli/run_options.h - what all commands that take a config share: opening the experiment and telling what a stage did. */
+/* host/cli/run_options.h - what all commands that take a config share: opening the experiment
+ * and telling what a stage did. */
 #ifndef MIP_CLI_RUN_OPTIONS_H
 #define MIP_CLI_RUN_OPTIONS_H
 
@@ -9,7 +10,8 @@
 #define CLI_SET_OPTION                                                                             \
     { "set", "KEY=VALUE", true, "override a setting of the config, e.g. edit.neurons=random" }
 
-/* run_open - the experiment of args' first word and --set options, with signals caught. Close it also after an error. */
+/* run_open - the experiment of args' first word and --set options, with signals caught.
+ * Close it also after an error. */
 mip_status run_open(cli *c, const cli_args *args, experiment_use use, experiment *e);
 
 /* Each runs one stage and prints a line or table about it. */

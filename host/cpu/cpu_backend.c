@@ -15,6 +15,7 @@ const mip_backend *cpu_backend_get(void) {
         .abi = MIP_BACKEND_ABI,
         .struct_size = sizeof(mip_backend),
         .name = "cpu",
+        .concurrent = 1,
         .ops =
             {
                 .gemm = fast_gemm,

@@ -12,6 +12,7 @@ const mip_backend *ref_backend_get(void) {
         .abi = MIP_BACKEND_ABI,
         .struct_size = sizeof(mip_backend),
         .name = "ref",
+        .concurrent = 1,
         .ops =
             {
                 .gemm = ref_gemm,

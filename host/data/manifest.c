@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/data/manifest.c - see manifest.h.
  *
- * Tested  tests/unit/data/test_manifest.c */
+ * Tested  tests/unit/data/test_check.c */
 #include "data/manifest.h"
 
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 /* host/data/manifest.h - manifest.json of a data folder: what the set is, how many lines
  * of each kind, the hash of every file.
  *
- * Tested  tests/unit/data/test_manifest.c */
+ * Tested  tests/unit/data/test_check.c */
 #ifndef MIP_DATA_MANIFEST_H
 #define MIP_DATA_MANIFEST_H
 

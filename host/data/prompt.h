@@ -63,7 +63,8 @@ mip_status prompt_measure(prompt_maker *maker, const record *r, prompt_kind kind
 void prompt_destroy(prompt *p);
 
 /* prompt_continuation - the ids of answer_prefix + answer + end of turn, as the model would
- * say them after a question prompt; appended to `out`. */
+ * say them after a question prompt; appended to `out`. MIP_E_FORMAT if the tokenizer has no end
+ * of turn. */
 mip_status prompt_continuation(const prompt_maker *maker, const char *answer, token_list *out);
 
 /* prompt_option_answer - what the model says when it chooses option i of an mcq record:

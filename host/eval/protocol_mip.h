@@ -50,9 +50,9 @@ typedef struct eval_summary {
 
 /* protocol_mip_run - answer what is missing in the file.
  *   error MIP_E_CONFIG no question matches, an unknown split, or the file holds this model's
- *         answers made with other settings; MIP_E_NUMERIC an option's likelihood is not finite;
- *         errors of prompts, model and file; whatever
- *         step returned */
+ *         answers made with other settings; MIP_E_ARG a batch below 1 or unknown bits;
+ *         MIP_E_NUMERIC an option's likelihood is not finite; errors of prompts, model and file;
+ *         whatever step returned */
 mip_status protocol_mip_run(const eval_job *job, eval_summary *out);
 
 /* protocol_mip_plan - what answering every question of the job takes on this session (flops,

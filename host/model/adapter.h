@@ -28,7 +28,8 @@ typedef struct adapter_grads {
     linear_grads in, out;
 } adapter_grads;
 
-/* adapter_fwd - out [rows / group, C] overwritten. saved->pre is allocated in the arena here. */
+/* adapter_fwd - out [rows / group, C] overwritten. saved->pre is allocated in the arena here.
+ * MIP_E_SHAPE if rows do not form whole groups. */
 mip_status adapter_fwd(exec *x, const adapter *a, int64_t rows, const float *in, float *out,
                        adapter_saved *saved);
 

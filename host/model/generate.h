@@ -24,7 +24,8 @@ typedef struct generated {
     bool stopped; // a stop token ended it (else max_new_tokens)
 } generated;
 
-/* generate_greedy - out [n] for n prompts. */
+/* generate_greedy - out [n] for n prompts; free them with generated_free. MIP_E_ARG unless n,
+ * max_new_tokens and the penalty are positive; errors of prefill. */
 mip_status generate_greedy(exec *x, const model *m, int64_t n, const sequence *prompts,
                            const generate_options *options, generated *out);
 void generated_free(generated *out, int64_t n);

@@ -19,9 +19,7 @@ enum { CHUNK_COLUMNS = 8192 };
 typedef struct head_call {
     exec *x;
     const vocab_head *head;
-    int64_t n;
-    const int32_t *rows;   // host [n]
-    const int32_t *target; // host [n]
+    head_labels labels;
     float *hidden;         // dev [n, C] gathered rows
     float *y;              // dev [n, C] after the norm
     mip_xent_state *state; // dev [n]
@@ -30,7 +28,7 @@ typedef struct head_call {
 
 static mip_norm_args norm_args(const head_call *c) {
     return (mip_norm_args){.kind = c->head->norm_kind,
-                           .rows = c->n,
+                           .rows = c->labels.n,
                            .width = c->head->width,
                            .eps = c->head->norm_eps,
                            .x = c->hidden,
@@ -40,13 +38,13 @@ static mip_norm_args norm_args(const head_call *c) {
 
 static mip_status gather_and_norm(head_call *c, const float *h) {
     const int64_t width = c->head->width;
-    MIP_TRY(EXEC_NEW(c->x, c->n * width, &c->hidden));
-    MIP_TRY(EXEC_NEW(c->x, c->n * width, &c->y));
-    MIP_TRY(rows_run(c->x, (mip_rows_args){.n = c->n,
+    MIP_TRY(EXEC_NEW(c->x, c->labels.n * width, &c->hidden));
+    MIP_TRY(EXEC_NEW(c->x, c->labels.n * width, &c->y));
+    MIP_TRY(rows_run(c->x, (mip_rows_args){.n = c->labels.n,
                                            .width = width,
                                            .src = h,
                                            .ld_src = width,
-                                           .src_rows = c->rows,
+                                           .src_rows = c->labels.rows,
                                            .dst = c->hidden,
                                            .ld_dst = width}));
     mip_norm_args norm = norm_args(c);
@@ -58,7 +56,7 @@ static mip_status logits_chunk(const head_call *c, int64_t v_begin, int64_t chun
                                int64_t ldz) {
     const int64_t width = c->head->width;
     return gemm_run(c->x, (mip_gemm_args){.form = MIP_GEMM_NT,
-                                          .m = c->n,
+                                          .m = c->labels.n,
                                           .n = chunk,
                                           .k = width,
                                           .a = c->y,
@@ -76,11 +74,11 @@ static int64_t chunk_at(const vocab_head *head, int64_t v_begin) {
 }
 
 static mip_xent_args xent_args(const head_call *c, int64_t v_begin, int64_t chunk) {
-    return (mip_xent_args){.rows = c->n,
+    return (mip_xent_args){.rows = c->labels.n,
                            .chunk = chunk,
                            .v_begin = v_begin,
                            .z = c->z,
-                           .target = c->target,
+                           .target = c->labels.targets,
                            .state = c->state};
 }
 
@@ -91,8 +89,8 @@ static double log_probability(const mip_xent_state *s) {
 }
 
 static mip_status value_pass(const head_call *c, mip_xent_state *host_state, double *logp) {
-    const size_t state_bytes = (size_t)c->n * sizeof *host_state;
-    for (int64_t i = 0; i < c->n; i++) {
+    const size_t state_bytes = (size_t)c->labels.n * sizeof *host_state;
+    for (int64_t i = 0; i < c->labels.n; i++) {
         host_state[i] = (mip_xent_state){.max = -INFINITY, .z_target = -INFINITY, .sum_other = 0};
     }
     MIP_TRY(exec_upload(c->x, c->state, host_state, state_bytes));
@@ -102,30 +100,30 @@ static mip_status value_pass(const head_call *c, mip_xent_state *host_state, dou
         MIP_TRY(xent_fwd(c->x, xent_args(c, v, chunk)));
     }
     MIP_TRY(exec_download(c->x, host_state, c->state, state_bytes));
-    for (int64_t i = 0; i < c->n; i++) {
+    for (int64_t i = 0; i < c->labels.n; i++) {
         logp[i] = log_probability(&host_state[i]);
         if (!isfinite(logp[i])) {
-            MIP_FAIL(
-                MIP_E_NUMERIC, "the weights or the input hold NaN or Inf; run: mip inspect MODEL",
-                "log probability of token %d at row %d is not finite", c->target[i], c->rows[i]);
+            MIP_FAIL(MIP_E_NUMERIC,
+                     "the weights or the input hold NaN or Inf; run: mip inspect MODEL",
+                     "log probability of token %d at row %d is not finite", c->labels.targets[i],
+                     c->labels.rows[i]);
         }
     }
     return MIP_OK;
 }
 
 /* z holds -d(log p)/dz after xent_vjp with coef 1; the sign and coef[i] go in here. */
-static mip_status scale_by_coef(const head_call *c, const float *coef, int64_t chunk) {
-    return rows_run(c->x, (mip_rows_args){.n = c->n,
+static mip_status scale_by_coef(const head_call *c, int64_t chunk) {
+    return rows_run(c->x, (mip_rows_args){.n = c->labels.n,
                                           .width = chunk,
                                           .src = c->z,
                                           .ld_src = chunk,
                                           .dst = c->z,
                                           .ld_dst = chunk,
-                                          .alpha = coef});
+                                          .alpha = c->labels.coef});
 }
 
-static mip_status gradient_pass(const head_call *c, const float *coef, float *dy,
-                                const head_grads *g) {
+static mip_status gradient_pass(const head_call *c, float *dy, const head_grads *g) {
     const int64_t width = c->head->width;
     for (int64_t v = 0; v < c->head->vocab; v += CHUNK_COLUMNS) {
         const int64_t chunk = chunk_at(c->head, v);
@@ -135,11 +133,11 @@ static mip_status gradient_pass(const head_call *c, const float *coef, float *dy
         mip_xent_args args = xent_args(c, v, chunk);
         args.coef = -1.0F;
         MIP_TRY(xent_vjp(c->x, args));
-        if (coef != NULL) {
-            MIP_TRY(scale_by_coef(c, coef, chunk));
+        if (c->labels.coef != NULL) {
+            MIP_TRY(scale_by_coef(c, chunk));
         }
         mip_gemm_args product = {.form = MIP_GEMM_NN,
-                                 .m = c->n,
+                                 .m = c->labels.n,
                                  .n = width,
                                  .k = chunk,
                                  .a = c->z,
@@ -155,7 +153,7 @@ static mip_status gradient_pass(const head_call *c, const float *coef, float *dy
             product = (mip_gemm_args){.form = MIP_GEMM_TN,
                                       .m = chunk,
                                       .n = width,
-                                      .k = c->n,
+                                      .k = c->labels.n,
                                       .a = c->z,
                                       .lda = chunk,
                                       .b = c->y,
@@ -175,32 +173,32 @@ static mip_status scatter_through_norm(const head_call *c, const float *dy, floa
                                        const head_grads *g) {
     const int64_t width = c->head->width;
     float *d_hidden = NULL;
-    MIP_TRY(EXEC_NEW(c->x, c->n * width, &d_hidden));
-    MIP_TRY(exec_zero(c->x, d_hidden, (size_t)(c->n * width) * sizeof *d_hidden));
+    MIP_TRY(EXEC_NEW(c->x, c->labels.n * width, &d_hidden));
+    MIP_TRY(exec_zero(c->x, d_hidden, (size_t)(c->labels.n * width) * sizeof *d_hidden));
     mip_norm_args norm = norm_args(c);
     norm.dy = dy;
     norm.dx = d_hidden;
     norm.dw = g != NULL ? g->norm.dw : NULL;
     norm.db = g != NULL ? g->norm.db : NULL;
     MIP_TRY(norm_vjp(c->x, norm));
-    return rows_run(c->x, (mip_rows_args){.n = c->n,
+    return rows_run(c->x, (mip_rows_args){.n = c->labels.n,
                                           .width = width,
                                           .src = d_hidden,
                                           .ld_src = width,
                                           .dst = dh,
                                           .ld_dst = width,
-                                          .dst_rows = c->rows,
+                                          .dst_rows = c->labels.rows,
                                           .accumulate = 1});
 }
 
-mip_status head_logp(exec *x, const vocab_head *head, const float *h, int64_t n,
-                     const int32_t *rows, const int32_t *target, const float *coef, double *logp,
-                     float *dh, const head_grads *grads) {
+mip_status head_logp(exec *x, const vocab_head *head, const float *h, const head_labels *labels,
+                     double *logp, float *dh, const head_grads *grads) {
+    const int64_t n = labels->n;
     if (n == 0) {
         return MIP_OK;
     }
     mip_status status = MIP_OK;
-    head_call c = {.x = x, .head = head, .n = n, .rows = rows, .target = target};
+    head_call c = {.x = x, .head = head, .labels = *labels};
     const size_t mark = exec_mark(x);
     mip_xent_state *host_state = calloc((size_t)n, sizeof *host_state);
     float *dy = NULL;
@@ -208,9 +206,9 @@ mip_status head_logp(exec *x, const vocab_head *head, const float *h, int64_t n,
         MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate the loss state of %lld rows", (long long)n);
     }
     for (int64_t i = 0; i < n; i++) {
-        if (target[i] < 0 || target[i] >= head->vocab) {
+        if (labels->targets[i] < 0 || labels->targets[i] >= head->vocab) {
             MIP_FAIL_GOTO(MIP_E_ARG, NULL, "target %d of row %d is outside the vocabulary of %lld",
-                          target[i], rows[i], (long long)head->vocab);
+                          labels->targets[i], labels->rows[i], (long long)head->vocab);
         }
     }
     MIP_TRY_GOTO(gather_and_norm(&c, h));
@@ -219,7 +217,7 @@ mip_status head_logp(exec *x, const vocab_head *head, const float *h, int64_t n,
     MIP_TRY_GOTO(value_pass(&c, host_state, logp));
     if (dh != NULL) {
         MIP_TRY_GOTO(EXEC_NEW(x, n * head->width, &dy));
-        MIP_TRY_GOTO(gradient_pass(&c, coef, dy, grads));
+        MIP_TRY_GOTO(gradient_pass(&c, dy, grads));
         MIP_TRY_GOTO(scatter_through_norm(&c, dy, dh, grads));
     }
 out:
@@ -231,7 +229,7 @@ out:
 mip_status head_logits(exec *x, const vocab_head *head, const float *h, int64_t n,
                        const int32_t *rows, float *logits) {
     const size_t mark = exec_mark(x);
-    head_call c = {.x = x, .head = head, .n = n, .rows = rows};
+    head_call c = {.x = x, .head = head, .labels = {.n = n, .rows = rows}};
     MIP_TRY(gather_and_norm(&c, h));
     MIP_TRY(logits_chunk(&c, 0, head->vocab, logits, head->vocab));
     exec_release(x, mark);

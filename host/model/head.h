@@ -24,16 +24,22 @@ typedef struct head_grads { // +=; NULL = not wanted
     float *dw; // dev [V, C]
 } head_grads;
 
-/* head_logp - log p(target[i]) of hidden row rows[i], i < n.
- *   in   h [N, C] dev (raw hidden state after the last block); rows, target host [n];
- *        coef [n] host or NULL
- *   out  logp host [n]
- *        dh dev [N, C] or NULL: += d/dh of sum_i coef[i] * logp[i] (coef NULL = all 1) at the rows;
- *        the caller zeroes it
- *   error MIP_E_NUMERIC if a log probability is not finite. */
-mip_status head_logp(exec *x, const vocab_head *head, const float *h, int64_t n,
-                     const int32_t *rows, const int32_t *target, const float *coef, double *logp,
-                     float *dh, const head_grads *grads);
+/* Hidden rows and the token each of them is to predict. */
+typedef struct head_labels {
+    int64_t n;
+    const int32_t *rows;    // host [n]
+    const int32_t *targets; // host [n]
+    const float *coef;      // host [n] weights of the gradient; NULL = all 1
+} head_labels;
+
+/* head_logp - log p(targets[i]) of hidden row rows[i].
+ *   in    h [N, C] dev (raw hidden state after the last block)
+ *   out   logp host [n]
+ *         dh dev [N, C] or NULL: += d/dh of sum_i coef[i] logp[i]; grads NULL or += likewise
+ *   error MIP_E_ARG for a target outside the vocabulary, MIP_E_NUMERIC if a log probability is
+ *         not finite, MIP_E_NOMEM */
+mip_status head_logp(exec *x, const vocab_head *head, const float *h, const head_labels *labels,
+                     double *logp, float *dh, const head_grads *grads);
 
 /* head_logits - logits dev [n, V] of hidden rows rows[i]. */
 mip_status head_logits(exec *x, const vocab_head *head, const float *h, int64_t n,

@@ -41,12 +41,12 @@ void kv_cache_destroy(kv_cache *cache) {
     *cache = (kv_cache){0};
 }
 
-/* Columns [first_col, first_col + width) of qkv [N, ld] -> cache rows. */
-static mip_status store(exec *x, int64_t n, const float *qkv, int64_t ld, int64_t first_col,
-                        const kv_cache *cache, const int32_t *cache_rows, float *dst) {
+/* The first `width` columns of from [n, ld] -> cache rows. */
+static mip_status store(exec *x, int64_t n, const float *from, int64_t ld, const kv_cache *cache,
+                        const int32_t *cache_rows, float *dst) {
     return rows_run(x, (mip_rows_args){.n = n,
                                        .width = cache->width,
-                                       .src = qkv + first_col,
+                                       .src = from,
                                        .ld_src = ld,
                                        .dst = dst,
                                        .ld_dst = cache->width,
@@ -62,9 +62,9 @@ static mip_status layer_fwd(const stack_call *call, int layer, const float *in, 
     const int64_t ld = q_cols + 2 * cache->width;
     const size_t mark = exec_mark(x);
     MIP_TRY(stack_fwd(call, layer, layer + 1, in, out, trace));
-    const float *qkv = trace->blocks[layer].qkv;
-    MIP_TRY(store(x, n, qkv, ld, q_cols, cache, cache_rows, cache->k[layer]));
-    MIP_TRY(store(x, n, qkv, ld, q_cols + cache->width, cache, cache_rows, cache->v[layer]));
+    const float *k = trace->blocks[layer].qkv + q_cols;
+    MIP_TRY(store(x, n, k, ld, cache, cache_rows, cache->k[layer]));
+    MIP_TRY(store(x, n, k + cache->width, ld, cache, cache_rows, cache->v[layer]));
     exec_release(x, mark);
     return MIP_OK;
 }

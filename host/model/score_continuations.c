@@ -76,8 +76,9 @@ static mip_status score_later(exec *x, const model *m, const prefill *prompt, co
     MIP_TRY_GOTO(EXEC_NEW(x, s->n * m->text.width, &hidden));
     MIP_TRY_GOTO(embed_rows(x, m, &p, NULL, NULL, in));
     MIP_TRY_GOTO(stack_fwd(&call, 0, m->text.n_layers, in, hidden, NULL));
-    MIP_TRY_GOTO(
-        head_logp(x, &m->head, hidden, s->n, s->rows, s->targets, NULL, s->logp, NULL, NULL));
+    MIP_TRY_GOTO(head_logp(x, &m->head, hidden,
+                           &(head_labels){.n = s->n, .rows = s->rows, .targets = s->targets},
+                           s->logp, NULL, NULL));
 out:
     text_pack_destroy(&p);
     return status;
@@ -136,8 +137,9 @@ mip_status score_continuations(exec *x, const model *m, const sequence *prompt, 
         first.rows[i] = prefill_last_row(&p, 0);
         first.targets[i] = c[i].ids[0];
     }
-    MIP_TRY_GOTO(head_logp(x, &m->head, p.hidden, n, first.rows, first.targets, NULL, first.logp,
-                           NULL, NULL));
+    MIP_TRY_GOTO(head_logp(x, &m->head, p.hidden,
+                           &(head_labels){.n = n, .rows = first.rows, .targets = first.targets},
+                           first.logp, NULL, NULL));
     if (n_later > 0) {
         MIP_TRY_GOTO(score_later(x, m, &p, &cache, n, c, &later));
     }

@@ -52,8 +52,9 @@ typedef struct vision_pack {
 } vision_pack;
 
 /* text_pack_create - positions, rope tables (uploaded to the arena) and segments of n sequences.
- *   error MIP_E_SHAPE when the number of image tokens and of features disagree (both numbers).
- *         Host memory: malloc, free with text_pack_destroy; device memory: the exec's arena. */
+ *   memory  host: malloc, free with text_pack_destroy; device: the exec's arena
+ *   error   MIP_E_SHAPE when the number of image tokens and of features disagree (both numbers),
+ *           MIP_E_ARG for an empty sequence or too many rows */
 mip_status text_pack_create(exec *x, const model *m, int64_t n, const sequence *seqs,
                             text_pack *out);
 void text_pack_destroy(text_pack *p);
@@ -61,7 +62,8 @@ void text_pack_destroy(text_pack *p);
 /* text_pack_suffix - `copies` copies of the rows from first_row to the end of sequence
  * i_sequence of `full`, each a causal segment that also sees the sequence's rows before
  * first_row as prefix rows (numbered as in `full`). The copies are the nodes of an attribution,
- * or the options of a question. first_row counts in packed rows of `full`. */
+ * or the options of a question. first_row counts in packed rows of `full`.
+ * MIP_E_ARG for rows that are not inside the sequence. */
 mip_status text_pack_suffix(exec *x, const model *m, const text_pack *full, int64_t i_sequence,
                             int64_t first_row, int64_t copies, text_pack *out);
 
@@ -83,12 +85,19 @@ typedef struct vision_trace {
 mip_status vision_fwd(exec *x, const model *m, const vision_pack *p, const tap_list *taps,
                       bool keep, vision_trace *trace);
 
-/* vision_vjp - d_features [n_features, C] (merger output order) down to the tower's input
- * d_tower [P, Cv] (overwritten); captures of taps are filled on the way. grads may be NULL.
- * d_pixels [P, patch_dim] overwritten or NULL. */
+/* What a backward pass of the vision side gives; NULL = not wanted, but for d_tower. */
+typedef struct vision_grads {
+    float *d_tower;              // dev [P, Cv] at the tower's input, overwritten
+    float *d_pixels;             // dev [P, patch_dim] overwritten
+    const block_grads *blocks;   // [n_layers] +=
+    const adapter_grads *merger; // +=
+} vision_grads;
+
+/* vision_vjp - d_features [n_features, C] (merger output order) down to the tower's input;
+ * captures of taps are filled on the way. */
 mip_status vision_vjp(exec *x, const model *m, const vision_pack *p, const tap_list *taps,
-                      const vision_trace *trace, const float *d_features, float *d_tower,
-                      const block_grads *grads, const adapter_grads *merger_grads, float *d_pixels);
+                      const vision_trace *trace, const float *d_features,
+                      const vision_grads *grads);
 void vision_trace_free(vision_trace *t);
 
 /* embed_rows - h [N, C] overwritten: embedding of each id, image rows replaced by features (merger

@@ -41,18 +41,20 @@ void stack_trace_free(stack_trace *t);
 /* stack_fwd - run layers [begin, end) from in [N, C].
  *   trace  NULL: only out is wanted. Else: everything a later vjp/jvp needs is kept in the arena;
  *          hidden[begin] = in (borrowed), hidden[end] = out.
- *   out    [N, C] overwritten; may equal in only when trace is NULL. */
+ *   out    [N, C] overwritten; may equal in only when trace is NULL
+ *   error  MIP_E_ARG for layers the stack does not have */
 mip_status stack_fwd(const stack_call *c, int begin, int end, const float *in, float *out,
                      stack_trace *trace);
 
 /* stack_vjp - dh [N, C] in place from layer end to layer begin of a trace;
  * grads [n_layers] or NULL.
  *   boundary  NULL, or [n_layers + 1] dev [N, C]: boundary[l] gets dF/dhidden[l] for every l
- *             in [begin, end] that is non-NULL. */
+ *             in [begin, end] that is non-NULL
+ *   error     MIP_E_ARG for layers the trace does not have */
 mip_status stack_vjp(const stack_call *c, const stack_trace *trace, int begin, int end, float *dh,
                      const block_grads *grads, float *const *boundary);
 
-/* stack_jvp - th [N, C] in place from layer begin to layer end of a trace. */
+/* stack_jvp - th [N, C] in place from layer begin to layer end of a trace. Errors of stack_vjp. */
 mip_status stack_jvp(const stack_call *c, const stack_trace *trace, int begin, int end, float *th);
 
 #endif

@@ -238,18 +238,18 @@ out:
 }
 
 mip_status vision_vjp(exec *x, const model *m, const vision_pack *p, const tap_list *taps,
-                      const vision_trace *trace, const float *d_features, float *d_tower,
-                      const block_grads *grads, const adapter_grads *merger_grads,
-                      float *d_pixels) {
+                      const vision_trace *trace, const float *d_features,
+                      const vision_grads *grads) {
     const stack_call call = tower_call(x, m, p, taps);
+    float *d_tower = grads->d_tower;
     if (p->n_patches == 0) {
         return MIP_OK;
     }
     MIP_TRY(adapter_vjp(x, &m->merger, p->n_patches, &trace->merger, d_features, d_tower,
-                        merger_grads));
-    MIP_TRY(stack_vjp(&call, &trace->blocks, 0, m->vision.n_layers, d_tower, grads, NULL));
-    if (d_pixels != NULL) {
-        MIP_TRY(linear_vjp(x, &m->patch_embed, p->n_patches, d_tower, d_pixels, 0));
+                        grads->merger));
+    MIP_TRY(stack_vjp(&call, &trace->blocks, 0, m->vision.n_layers, d_tower, grads->blocks, NULL));
+    if (grads->d_pixels != NULL) {
+        MIP_TRY(linear_vjp(x, &m->patch_embed, p->n_patches, d_tower, grads->d_pixels, 0));
     }
     return MIP_OK;
 }

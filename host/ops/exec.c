@@ -97,16 +97,20 @@ mip_status exec_plan(const exec *x, exec_work work, void *user, exec_need *out) 
     return MIP_OK;
 }
 
+void exec_counts_add(exec_counts *total, const exec_counts *one) {
+    total->flops += one->flops;
+    total->bytes += one->bytes;
+    total->gemm_macs += one->gemm_macs;
+    for (int op = 0; op < MIP_OP_COUNT; op++) {
+        total->calls[op] += one->calls[op];
+    }
+}
+
 void exec_need_add(exec_need *total, const exec_need *one) {
     if (one->arena_bytes > total->arena_bytes) {
         total->arena_bytes = one->arena_bytes;
     }
-    total->counts.flops += one->counts.flops;
-    total->counts.bytes += one->counts.bytes;
-    total->counts.gemm_macs += one->counts.gemm_macs;
-    for (int op = 0; op < MIP_OP_COUNT; op++) {
-        total->counts.calls[op] += one->counts.calls[op];
-    }
+    exec_counts_add(&total->counts, &one->counts);
 }
 
 mip_status exec_reserve(exec *x, size_t bytes) {

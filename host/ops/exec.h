@@ -37,8 +37,8 @@ typedef struct exec {
 mip_status exec_init(exec *x, const mip_backend *backend, int device, bool dry);
 void exec_deinit(exec *x);
 
-/* exec_alloc - n elements of elem_bytes in the arena (dev, undefined content).
- * EXEC_NEW is the typed form. */
+/* exec_alloc - n elements of elem_bytes in the arena (dev, undefined content); EXEC_NEW is
+ * the typed form. MIP_E_SHAPE for a count that cannot be; errors of device_arena_alloc. */
 mip_status exec_alloc(exec *x, int64_t n, size_t elem_bytes, void **out);
 #define EXEC_NEW(x, n, out) exec_alloc((x), (n), sizeof **(out), (void **)(out))
 
@@ -65,6 +65,9 @@ typedef struct exec_need {
 /* exec_plan - run `work` dry beside x and say what it needs; nothing is allocated on the device.
  * Errors of the work. */
 mip_status exec_plan(const exec *x, exec_work work, void *user, exec_need *out);
+
+/* exec_counts_add - total += one. */
+void exec_counts_add(exec_counts *total, const exec_counts *one);
 
 /* exec_need_add - two pieces of work, one after the other: counts add up, of the arenas
  * the larger one. */

@@ -76,7 +76,7 @@ mip_status plan_print(const plan *p, str *out) {
     MIP_TRY(str_printf(out, "weights  %.1f MiB (%s)\n\n", (double)p->weights_bytes / mib,
                        p->weights_note));
     MIP_TRY(str_printf(out, "%-20s %10s %-10s %12s %12s %12s %10s\n", "stage", "n", "", "work MiB",
-                       "host MiB", "TFLOP", "least"));
+                       "host MiB", "TFLOP", "about"));
     double seconds = 0;
     for (int i = 0; i < p->n; i++) {
         const plan_stage *s = &p->stages[i];
@@ -89,7 +89,7 @@ mip_status plan_print(const plan *p, str *out) {
     }
     char time[CLOCK_DURATION_BYTES];
     clock_duration(seconds, time);
-    return str_printf(out, "\npeak     %.1f MiB; at least %s at the measured rate\n",
+    return str_printf(out, "\npeak     %.1f MiB; about %s at the measured rate\n",
                       (double)plan_peak_bytes(p) / mib, time);
 }
 

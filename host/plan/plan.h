@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/plan/plan.h - what a run will need: bytes and seconds per stage, and whether it fits.
  *
- * What    The numbers come from dry runs of the stages themselves, so the plan counts what will be run. Seconds are multiply-adds
- *         over the machine's measured rate: a lower bound that small models miss by the overhead of small products.
+ * What    The numbers come from dry runs of the stages themselves, so the plan counts
+ *         what will be run. Seconds are operations over a rate measured for a tenth
+ *         of a second: an order of magnitude. The edit is counted with its longest row.
  * Tested  tests/unit/plan/test_plan.c */
 #ifndef MIP_PLAN_PLAN_H
 #define MIP_PLAN_PLAN_H
@@ -32,8 +33,8 @@ typedef struct plan {
     plan_stage stages[PLAN_MAX_STAGES];
 } plan;
 
-/* plan_measure_rate - flop/s of products [rows, k] x [n, k]^T on the exec, over about 0.1 s. Needs an arena with room for them:
- * reserves it if it is empty. */
+/* plan_measure_rate - flop/s of products [rows, k] x [n, k]^T on the exec, over about 0.1 s.
+ * Needs an arena with room for them: reserves it if it is empty. */
 mip_status plan_measure_rate(exec *x, int64_t rows, int64_t n, int64_t k, double *flops_per_s);
 
 /* plan_peak_bytes - weights plus the hungriest stage. */
@@ -42,7 +43,8 @@ size_t plan_peak_bytes(const plan *p);
 /* plan_print - the table, appended to out. */
 mip_status plan_print(const plan *p, str *out);
 
-/* plan_check - MIP_E_NOFIT if the peak is above what is available: both numbers, the stage, and what to change. */
+/* plan_check - MIP_E_NOFIT if the peak is above what is available: both numbers, the stage,
+ * and what to change. */
 mip_status plan_check(const plan *p);
 
 #endif

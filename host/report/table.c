@@ -86,15 +86,21 @@ static bool all_readable(const cell *const *cells, int n_columns) {
     return true;
 }
 
-static mip_status describe(arena *a, eval_set set, record_task task, record_modality modality,
-                           row_kind kind, const cell *const *cells, int n_columns,
+typedef struct row_key {
+    eval_set set;
+    record_task task;
+    record_modality modality;
+    row_kind kind;
+} row_key;
+
+static mip_status describe(arena *a, const row_key *key, const cell *const *cells, int n_columns,
                            const char **out) {
     static const char *const tasks[CELL_TASKS] = {"choice", "answer", "cloze"};
     char *text = NULL;
-    if (kind == ROW_ACCURACY) {
-        MIP_TRY(arena_printf(a, &text, "%s, %s, %s", eval_set_name(set),
-                             record_modality_name(modality), tasks[task]));
-    } else if (kind == ROW_UNREADABLE) {
+    if (key->kind == ROW_ACCURACY) {
+        MIP_TRY(arena_printf(a, &text, "%s, %s, %s", eval_set_name(key->set),
+                             record_modality_name(key->modality), tasks[key->task]));
+    } else if (key->kind == ROW_UNREADABLE) {
         MIP_TRY(arena_strdup(a, "  unreadable", &text));
     } else {
         int i = 0;
@@ -108,25 +114,24 @@ static mip_status describe(arena *a, eval_set set, record_task task, record_moda
     return MIP_OK;
 }
 
-static mip_status add_row(grid *g, eval_set set, record_task task, record_modality modality,
-                          row_kind kind, const cell *const *cells, int n_columns) {
-    const int64_t n = common_n(cells, n_columns, kind);
+static mip_status add_row(grid *g, const row_key *key, const cell *const *cells, int n_columns) {
+    const int64_t n = common_n(cells, n_columns, key->kind);
     const char **row = g->at[g->n_rows];
     char *text = NULL;
-    if (n == 0 ||
-        (kind == ROW_UNREADABLE && task != RECORD_MCQ && all_readable(cells, n_columns))) {
+    if (n == 0 || (key->kind == ROW_UNREADABLE && key->task != RECORD_MCQ &&
+                   all_readable(cells, n_columns))) {
         return MIP_OK;
     }
-    row[0] = kind == ROW_ACCURACY ? cell_name(set, task, modality) : "";
-    MIP_TRY(describe(g->memory, set, task, modality, kind, cells, n_columns, &row[1]));
-    row[2] = wanted(set, kind);
+    row[0] = key->kind == ROW_ACCURACY ? cell_name(key->set, key->task, key->modality) : "";
+    MIP_TRY(describe(g->memory, key, cells, n_columns, &row[1]));
+    row[2] = wanted(key->set, key->kind);
     row[3] = "";
     if (n > 0) {
         MIP_TRY(arena_printf(g->memory, &text, "%" PRId64, n));
         row[3] = text;
     }
     for (int i = 0; i < n_columns; i++) {
-        MIP_TRY(value_text(g->memory, cells[i], kind, n < 0, &row[HEAD_COLUMNS + i]));
+        MIP_TRY(value_text(g->memory, cells[i], key->kind, n < 0, &row[HEAD_COLUMNS + i]));
     }
     g->n_rows++;
     return MIP_OK;
@@ -148,8 +153,9 @@ static mip_status fill_grid(grid *g, const table_column *columns, int n_columns,
                     cells[i] = &tables[i].at[set][task][modality];
                 }
                 for (int kind = ROW_ACCURACY; kind <= ROW_LIKELIHOOD; kind++) {
-                    MIP_TRY(add_row(g, (eval_set)set, (record_task)task, (record_modality)modality,
-                                    (row_kind)kind, cells, n_columns));
+                    const row_key key = {(eval_set)set, (record_task)task,
+                                         (record_modality)modality, (row_kind)kind};
+                    MIP_TRY(add_row(g, &key, cells, n_columns));
                 }
             }
         }

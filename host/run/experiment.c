@@ -18,7 +18,8 @@ mip_status experiment_write_config(experiment *e) {
     return fs_write_file(path, text, strlen(text));
 }
 
-/* What a killed process was writing: "NAME.tmp-PID" or "NAME.undo-PID". Only the holder of the lock may remove it. */
+/* What a killed process was writing: "NAME.tmp-PID" or "NAME.undo-PID". Only the holder
+ * of the lock may remove it. */
 static mip_status remove_leftovers(experiment *e, const char *dir) {
     char **names = NULL;
     size_t n = 0;
@@ -89,8 +90,8 @@ mip_status experiment_open(const char *config_path, const char *const *sets, int
     *e = (experiment){.progress = p};
     arena_init(&e->memory);
     MIP_TRY(config_load(&e->memory, config_path, sets, (size_t)n_sets, &e->config));
-    cpu_threads_set(
-        (int)e->config.device.threads); // MIP_THREADS has the last word, see session_open
+    /* MIP_THREADS has the last word, see session_open. */
+    cpu_threads_set((int)e->config.device.threads);
     e->dir = e->config.output;
     MIP_TRY(dataset_open(&e->memory, e->config.data.path, &e->data));
     MIP_TRY(fs_join(&e->memory, e->config.data.path, "manifest.json", &manifest_path));
@@ -157,7 +158,8 @@ static bool has_any_prefix(const char *line, const char *prefixes) {
     return false;
 }
 
-/* config_write gives YAML with two levels: "section:" and indented keys; the fingerprint reads "section.key: value" lines. */
+/* config_write gives YAML with two levels: "section:" and indented keys; the fingerprint
+ * reads "section.key: value" lines. */
 static mip_status add_settings(str *out, const char *yaml, const char *prefixes) {
     char section[64] = "";
     for (const char *line = yaml; *line != '\0';) {

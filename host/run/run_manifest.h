@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/run/run_manifest.h - manifest.json of a run folder: what made the results, and which stages are done for which settings.
+/* host/run/run_manifest.h - manifest.json of a run folder: what made the results, and which
+ * stages are done for which settings.
  *
- * What    Versions, commit, host, device, hashes of model and data, seed; per finished stage its fingerprint (see experiment.h),
- *         seconds and peak memory of the process. Replaced atomically at the end of every stage.
+ * What    Versions, commit, host, device, hashes of model and data, seed; per finished
+ *         stage its fingerprint (see experiment.h), seconds and peak memory of the process.
+ *         Replaced atomically at the end of every stage.
  * Tested  tests/unit/run/test_run_manifest.c, tests/cli/run.sh */
 #ifndef MIP_RUN_RUN_MANIFEST_H
 #define MIP_RUN_RUN_MANIFEST_H
@@ -24,10 +26,12 @@ typedef struct run_manifest {
     stage_mark stages[RUN_STAGES];
 } run_manifest;
 
-/* run_manifest_read - the marks in `dir`; all empty without a manifest. MIP_E_FORMAT for a damaged one. */
+/* run_manifest_read - the marks in `dir`; all empty without a manifest. MIP_E_FORMAT
+ * for a damaged one. */
 mip_status run_manifest_read(arena *a, const char *dir, run_manifest *out);
 
-/* run_manifest_finish - mark a stage as finished with these settings and write the manifest. seconds: this process's share. */
+/* run_manifest_finish - mark a stage as finished with these settings and write the manifest.
+ * seconds: this process's share. */
 mip_status run_manifest_finish(experiment *e, run_stage stage, const char *fingerprint,
                                double seconds);
 
@@ -35,7 +39,8 @@ mip_status run_manifest_finish(experiment *e, run_stage stage, const char *finge
  * MIP_E_CONFIG if it is finished with other settings: the folder belongs to another config. */
 mip_status run_manifest_check(experiment *e, run_stage stage, const char *fingerprint, bool *done);
 
-/* run_manifest_has - the same without the error, for a stage that may go on under other settings. */
+/* run_manifest_has - the same without the error, for a stage that may go on under
+ * other settings. */
 mip_status run_manifest_has(experiment *e, run_stage stage, const char *fingerprint, bool *done);
 
 #endif

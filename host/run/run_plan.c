@@ -3,6 +3,7 @@
 #include "run/run_plan.h"
 
 #include "base/status_priv.h"
+#include "ops/exec_pool.h"
 #include "run/stage_attribute.h"
 #include "run/stage_edit.h"
 #include "run/stage_eval.h"
@@ -20,23 +21,46 @@ static mip_status plan_attribute(experiment *e, plan *p) {
     if (e->config.attribute.from[0] != '\0') {
         return MIP_OK;
     }
+    const size_t width = (size_t)exec_pool_width(e->session.x.backend); // arenas side by side
     MIP_TRY(attribute_plan(e, needs, n));
     for (int m = 0; m < ATTRIBUTION_MODALITIES; m++) {
         const plan_stage stage = {.name = names[m],
                                   .unit = "samples",
                                   .n_units = n[m],
                                   .flops = needs[m].counts.flops,
-                                  .work_bytes = needs[m].arena_bytes};
+                                  .work_bytes = width * needs[m].arena_bytes};
         add_stage(p, &stage);
     }
     return MIP_OK;
 }
 
+/* Every worker measures at the same time, as they will work. */
+typedef struct rate_job {
+    const stack *s;
+    double *flops_per_s; // [workers]
+} rate_job;
+
+static mip_status measure_worker(exec *x, int64_t unit, void *user) {
+    const rate_job *job = user;
+    return plan_measure_rate(x, 128, job->s->ffn, job->s->width, &job->flops_per_s[unit]);
+}
+
 static mip_status measure_rate(experiment *e, double *flops_per_s) {
     exec x;
-    const stack *s = &e->session.model.text;
+    exec_pool *pool = NULL;
+    mip_status status = MIP_OK;
+    rate_job job = {.s = &e->session.model.text};
+    *flops_per_s = 0;
     MIP_TRY(exec_init(&x, e->session.x.backend, 0, false));
-    const mip_status status = plan_measure_rate(&x, 128, s->ffn, s->width, flops_per_s);
+    MIP_TRY_GOTO(exec_pool_create(&x, &pool));
+    const int n = exec_pool_workers(pool);
+    MIP_TRY_GOTO(ARENA_NEW(&e->memory, n, &job.flops_per_s));
+    MIP_TRY_GOTO(exec_pool_run(pool, n, measure_worker, &job));
+    for (int i = 0; i < n; i++) {
+        *flops_per_s += job.flops_per_s[i];
+    }
+out:
+    exec_pool_destroy(pool);
     exec_deinit(&x);
     return status;
 }

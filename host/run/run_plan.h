@@ -8,7 +8,8 @@
 #include "plan/plan.h"
 #include "run/experiment.h"
 
-/* run_plan - fill out for an experiment opened with EXPERIMENT_PLAN. Measures the machine's rate for 0.1 s. */
+/* run_plan - fill out for an experiment opened with EXPERIMENT_PLAN. Measures the machine's
+ * rate for 0.1 s. */
 mip_status run_plan(experiment *e, plan *out);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/run/run_samples.h - which rows of the training file the stages work on.
  *
- * What    Attribution: the single questions ("qa") of the forget people, and for aggregate contrast those of some retain people
- *         (drawn by the seed). Edit: the conversations ("train") of forget and retain people.
+ * What    Attribution: the single questions ("qa") of the forget people, and for aggregate contrast
+ *         those of some retain people (drawn by the seed). Edit: the conversations ("train")
+ *         of forget and retain people.
  * Tested  tests/unit/run/test_run_samples.c */
 #ifndef MIP_RUN_RUN_SAMPLES_H
 #define MIP_RUN_RUN_SAMPLES_H
@@ -11,8 +12,8 @@
 
 typedef struct attribute_samples {
     int64_t n_forget, n_retain;
-    const record **
-        records; // [n_forget + n_retain] forget first; borrowed, the list in the experiment's arena
+    /* [n_forget + n_retain] forget first; borrowed, the list in the experiment's arena. */
+    const record **records;
 } attribute_samples;
 
 mip_status attribute_samples_select(experiment *e, attribute_samples *out);

@@ -2,6 +2,7 @@
 /* host/run/stage_attribute.c - see stage_attribute.h. */
 #include "run/stage_attribute.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "base/fs.h"
 #include "base/signals.h"
 #include "base/status_priv.h"
+#include "ops/exec_pool.h"
 #include "run/run_manifest.h"
 #include "store/h5_attribution.h"
 
@@ -65,8 +67,8 @@ static mip_status put_attributes(experiment *e, int64_t n_forget, attribution_sp
     a[n++] = (named_text){"model_sha", e->model_sha};
     a[n++] = (named_text){"data_sha", e->data_sha};
     a[n++] = (named_text){"commit", build_info_get().commit};
-    a[n++] = (named_text){"n_forget",
-                          n_forget_text}; // samples 0 .. n_forget - 1; the rest are retain samples
+    /* Samples 0 .. n_forget - 1; the rest are retain samples. */
+    a[n++] = (named_text){"n_forget", n_forget_text};
     spec->attributes = a;
     spec->n_attributes = n;
     return MIP_OK;
@@ -103,52 +105,87 @@ static mip_status make_spec(experiment *e, const attribute_samples *s, const cha
     return put_attributes(e, s->n_forget, spec);
 }
 
-/* ---- scoring ------------------------------------------------------------------------------------------------- */
+/* ---- scoring --------------------------------------------------------------------------------- */
 
-static mip_status score_one(experiment *e, attribution_journal *j, const quadrature *rule,
-                            const record *r, int64_t i, attribution_modality m) {
+/* The samples of one modality that are still to do, scored side by side. Pictures, journal and
+ * progress are one for all: behind the lock. */
+typedef struct scoring {
+    experiment *e;
+    attribution_journal *journal;
+    const quadrature *rule;
+    const attribute_samples *samples;
+    attribution_modality modality;
+    int64_t *pending; // indices of samples
+    pthread_mutex_t lock;
+} scoring;
+
+static mip_status prompt_create_locked(scoring *s, const record *r, prompt *out) {
+    pthread_mutex_lock(&s->lock);
+    const mip_status status = prompt_create(&s->e->maker, r, labels_of(s->e), out);
+    pthread_mutex_unlock(&s->lock);
+    return status;
+}
+
+static mip_status store_locked(scoring *s, int64_t i_sample, const attribution_sample *sample) {
+    pthread_mutex_lock(&s->lock);
+    const mip_status status = journal_put(s->journal, s->modality, i_sample, sample);
+    progress_add(s->e->progress, status == MIP_OK);
+    pthread_mutex_unlock(&s->lock);
+    return status;
+}
+
+static mip_status score_one(exec *x, int64_t unit, void *user) {
+    scoring *s = user;
+    const int64_t i_sample = s->pending[unit];
+    const record *r = s->samples->records[i_sample];
     mip_status status = MIP_OK;
     prompt p = {0};
     attribution_sample out = {0};
-    MIP_TRY_GOTO(prompt_create(&e->maker, r, labels_of(e), &p));
-    MIP_TRY_GOTO(attribution_sample_create(journal_spec(j), m, &out));
-    sample_work work = {.m = &e->session.model,
-                        .config = &e->config.attribute,
-                        .rule = rule,
+    MIP_TRY_GOTO(signals_check());
+    MIP_TRY_GOTO(prompt_create_locked(s, r, &p));
+    MIP_TRY_GOTO(attribution_sample_create(journal_spec(s->journal), s->modality, &out));
+    sample_work work = {.m = &s->e->session.model,
+                        .config = &s->e->config.attribute,
+                        .rule = s->rule,
                         .sample = {.id = r->id, .seq = p.seq, .labels = p.labels},
-                        .modality = m,
+                        .modality = s->modality,
                         .out = &out};
-    MIP_TRY_GOTO(exec_run_planned(&e->session.x, run_sample, &work));
-    MIP_TRY_GOTO(journal_put(j, m, i, &out));
+    MIP_TRY_GOTO(exec_run_planned(x, run_sample, &work));
+    MIP_TRY_GOTO(store_locked(s, i_sample, &out));
 out:
     attribution_sample_destroy(&out);
     prompt_destroy(&p);
     return status;
 }
 
-static mip_status score_all(experiment *e, attribution_journal *j, const attribute_samples *s,
+static mip_status score_all(experiment *e, attribution_journal *j, const attribute_samples *samples,
                             attribution_modality m) {
+    mip_status status = MIP_OK;
     quadrature rule;
-    const int64_t n = s->n_forget + s->n_retain;
-    int64_t total = 0;
+    exec_pool *pool = NULL;
+    const int64_t n = samples->n_forget + samples->n_retain;
+    int64_t n_pending = 0;
+    scoring s = {.e = e, .journal = j, .rule = &rule, .samples = samples, .modality = m};
     MIP_TRY(quadrature_parse(e->config.attribute.quadrature, &rule));
+    MIP_TRY(ARENA_NEW(&e->memory, n, &s.pending));
     for (int64_t i = 0; i < n; i++) {
-        total += is_scored(e, s->records[i], m);
-    }
-    progress_begin(e->progress, attribution_modality_name(m), total, journal_count(j, m));
-    for (int64_t i = 0; i < n; i++) {
-        if (!is_scored(e, s->records[i], m) || journal_has(j, m, i)) {
-            continue;
+        if (is_scored(e, samples->records[i], m) && !journal_has(j, m, i)) {
+            s.pending[n_pending++] = i;
         }
-        MIP_TRY(signals_check());
-        MIP_TRY(score_one(e, j, &rule, s->records[i], i, m));
-        progress_add(e->progress, 1);
     }
+    MIP_TRY(exec_pool_create(&e->session.x, &pool));
+    pthread_mutex_init(&s.lock, NULL);
+    const int64_t n_done = journal_count(j, m);
+    progress_begin(e->progress, attribution_modality_name(m), n_done + n_pending, n_done);
+    MIP_TRY_GOTO(exec_pool_run(pool, n_pending, score_one, &s));
+out:
     progress_end(e->progress);
-    return MIP_OK;
+    pthread_mutex_destroy(&s.lock);
+    exec_pool_destroy(pool);
+    return status;
 }
 
-/* ---- selection ------------------------------------------------------------------------------------------------- */
+/* ---- selection ------------------------------------------------------------------------------- */
 
 static mip_status count_votes(const attribution_journal *j, attribution_modality m, int64_t begin,
                               int64_t end, path_votes *votes) {
@@ -199,7 +236,7 @@ out:
     return status;
 }
 
-/* ---- the stage --------------------------------------------------------------------------------------------------- */
+/* ---- the stage ------------------------------------------------------------------------------- */
 
 static mip_status score_and_write(experiment *e, const attribute_samples *s,
                                   const char *fingerprint) {
@@ -315,7 +352,7 @@ out:
     return status;
 }
 
-/* ---- plan ---------------------------------------------------------------------------------------------------------- */
+/* ---- plan ------------------------------------------------------------------------------------ */
 
 static mip_status plan_one(experiment *e, const quadrature *rule, const record *r,
                            attribution_modality m, attribution_sample *scratch, exec_need *need) {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/run/stage_attribute.h - the attribution stage: every sample's scores and path, then the neurons to edit.
+/* host/run/stage_attribute.h - the attribution stage: every sample's scores and path,
+ * then the neurons to edit.
  *
- * What    Each finished sample goes to RUN/attribution.journal at once; at the end everything becomes RUN/attribution.h5. An
- *         interrupted stage continues after the samples in the journal, with the same bytes as a result.
+ * What    Each finished sample goes to RUN/attribution.journal at once; at the end everything
+ *         becomes RUN/attribution.h5. An interrupted stage continues after the samples
+ *         in the journal, with the same bytes as a result.
  * Tested  tests/cli/run.sh, run_stop.sh (20 random kills) */
 #ifndef MIP_RUN_STAGE_ATTRIBUTE_H
 #define MIP_RUN_STAGE_ATTRIBUTE_H
@@ -17,13 +19,15 @@ typedef struct attribute_report {
     double seconds;
 } attribute_report;
 
-/* stage_attribute - make RUN/attribution.h5, or check that attribute.from holds one of these settings. */
+/* stage_attribute - make RUN/attribution.h5, or check that attribute.from holds one
+ * of these settings. */
 mip_status stage_attribute(experiment *e, attribute_report *out);
 
 /* attribution_path - the attribution.h5 this run uses: its own or that of attribute.from. */
 mip_status attribution_path(experiment *e, char **out);
 
-/* attribution_check - MIP_E_CONFIG with the next command unless that file is there and was made with these settings. */
+/* attribution_check - MIP_E_CONFIG with the next command unless that file is there and was
+ * made with these settings. */
 mip_status attribution_check(experiment *e);
 
 /* attribution_edit_set - the located neurons from that file. */

@@ -11,6 +11,7 @@
 #include "base/fs.h"
 #include "base/signals.h"
 #include "base/status_priv.h"
+#include "ops/exec_pool.h"
 #include "run/run_manifest.h"
 #include "run/run_samples.h"
 #include "run/stage_attribute.h"
@@ -205,7 +206,7 @@ out:
     return status;
 }
 
-/* ---- plan ------------------------------------------------------------------------------------------------------ */
+/* ---- plan ------------------------------------------------------------------------------------ */
 
 /* Located neurons if there are any yet, else as many as the settings allow. */
 static mip_status planned_neurons(experiment *e, edit_set *out) {
@@ -233,30 +234,37 @@ static mip_status planned_neurons(experiment *e, edit_set *out) {
     return MIP_OK;
 }
 
-static mip_status longest_row(experiment *e, bool forget, prompt *out) {
+/* What the rows of one side keep on the host during the edit: pixels and image features; of retain
+ * rows the frozen states too. *longest gets the row that costs most (pictures do). */
+static mip_status plan_rows(experiment *e, bool forget, const record **longest, size_t *bytes) {
+    const model *m = &e->session.model;
     record_list rows;
-    const record *longest = NULL;
     int64_t most = -1;
     MIP_TRY(edit_samples_select(e, forget, &rows));
     for (int64_t i = 0; i < rows.n; i++) {
         prompt p;
         MIP_TRY(prompt_measure(&e->maker, rows.items[i], PROMPT_ANSWER_LABELS, &p));
-        const int64_t cost =
-            p.seq.n + (rows.items[i]->n_images > 0 ? INT64_C(1) << 32 : 0); // pictures cost most
+        int64_t floats = (p.n_image_tokens + (forget ? 0 : p.seq.n)) * m->text.width;
+        for (int k = 0; k < p.seq.n_images; k++) {
+            const image_patches *im = &p.seq.images[k];
+            floats += im->grid_t * im->grid_h * im->grid_w * m->vision_desc.patch_dim;
+        }
+        *bytes += (size_t)floats * sizeof(float);
+        const int64_t cost = p.seq.n + (p.seq.n_images > 0 ? INT64_C(1) << 32 : 0);
         prompt_destroy(&p);
         if (cost > most) {
             most = cost;
-            longest = rows.items[i];
+            *longest = rows.items[i];
         }
     }
-    return prompt_create(&e->maker, longest, PROMPT_ANSWER_LABELS, out);
+    return MIP_OK;
 }
 
-/* One step on a batch of equal rows: forward and back. */
-static mip_status plan_step(experiment *e, exec *x, const edit_params *params, const prompt *row) {
+/* One part of a step, of equal rows: forward and back. */
+static mip_status plan_part(experiment *e, exec *x, const edit_params *params, const prompt *row) {
     mip_status status = MIP_OK;
     const model *m = &e->session.model;
-    const int64_t n = e->config.edit.batch;
+    const int64_t n = rmisu_part_size(e->config.edit.batch);
     edit_pass pass = {0};
     float *dh = NULL;
     sequence *same = NULL;
@@ -281,6 +289,8 @@ mip_status edit_plan(experiment *e, plan_stage *out) {
     edit_params params = {0};
     prompt row = {0};
     exec x;
+    const record *longest = NULL;
+    const record *unused = NULL;
     record_list retain;
     *out = (plan_stage){.name = "edit", .unit = "steps"};
     if (e->config.edit.method == CONFIG_METHOD_NONE) {
@@ -290,13 +300,19 @@ mip_status edit_plan(experiment *e, plan_stage *out) {
     MIP_TRY_GOTO(planned_neurons(e, &set));
     MIP_TRY_GOTO(edit_rows_create(&e->session.model, &set, e->config.edit.layer, &rows));
     MIP_TRY_GOTO(edit_params_create(&x, &e->session.model, &rows, &params));
-    MIP_TRY_GOTO(longest_row(e, true, &row));
-    MIP_TRY_GOTO(plan_step(e, &x, &params, &row));
+    MIP_TRY_GOTO(plan_rows(e, false, &unused, &out->host_bytes));
+    MIP_TRY_GOTO(plan_rows(e, true, &longest, &out->host_bytes));
+    MIP_TRY_GOTO(prompt_create(&e->maker, longest, PROMPT_ANSWER_LABELS, &row));
+    MIP_TRY_GOTO(plan_part(e, &x, &params, &row));
     MIP_TRY_GOTO(edit_samples_select(e, false, &retain));
+    const int64_t size = rmisu_part_size(e->config.edit.batch);
+    const int64_t n_parts = 2 * ((e->config.edit.batch + size - 1) / size);
+    const size_t gradient_bytes = params.memory.peak_bytes / 2; // values and gradients
     out->n_units = rmisu_steps(&e->config.edit, retain.n);
-    out->flops = 2 * x.counts.flops * (double)out->n_units; // a forget and a retain batch per step
-    out->work_bytes = x.arena.peak_bytes +
-                      2 * params.memory.peak_bytes; // moments beside parameters and gradients
+    out->flops = (double)n_parts * x.counts.flops * (double)out->n_units;
+    /* Values, gradients, two moments; gradients of every part; the arenas of the workers. */
+    out->work_bytes = (4 + (size_t)n_parts) * gradient_bytes +
+                      (size_t)exec_pool_width(x.backend) * x.arena.peak_bytes;
 out:
     prompt_destroy(&row);
     edit_params_destroy(&params);

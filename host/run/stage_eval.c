@@ -119,7 +119,8 @@ static mip_status evaluate_models(experiment *e) {
     return edited ? evaluate_edited(e, model_dir, after_sha, items) : MIP_OK;
 }
 
-/* Questions answered before are not asked again, whatever the mark says; other settings may add questions. */
+/* Questions answered before are not asked again, whatever the mark says; other settings
+ * may add questions. */
 mip_status stage_eval(experiment *e) {
     const double begin = clock_monotonic_s();
     char fingerprint[HASH_HEX_BYTES];

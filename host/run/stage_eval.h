@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/run/stage_eval.h - the evaluation stage: the unedited and the edited model answer the chosen questions.
+/* host/run/stage_eval.h - the evaluation stage: the unedited and the edited model answer
+ * the chosen questions.
  *
- * What    Records of both models go to eval/items.jsonl; eval/models.json says which hash is "before" and which "after". Tables are
- *         made from these two files alone.
+ * What    Records of both models go to eval/items.jsonl; eval/models.json says which hash
+ *         is "before" and which "after". Tables are made from these two files alone.
  * Tested  tests/cli/run.sh, run_stop.sh */
 #ifndef MIP_RUN_STAGE_EVAL_H
 #define MIP_RUN_STAGE_EVAL_H
@@ -10,7 +11,8 @@
 #include "plan/plan.h"
 #include "run/experiment.h"
 
-/* stage_eval - answer what is missing. The edited model is RUN/model where edit.method is not none. */
+/* stage_eval - answer what is missing. The edited model is RUN/model where edit.method
+ * is not none. */
 mip_status stage_eval(experiment *e);
 
 /* eval_plan - what the stage needs, both models together. */

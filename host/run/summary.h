@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/run/summary.h - what finished runs show: top neurons, accuracies side by side, and where the files are.
+/* host/run/summary.h - what finished runs show: top neurons, accuracies side by side,
+ * and where the files are.
  *
  * What    Read back from the run folders alone, so it can be printed again at any time.
  * Tested  tests/cli/run.sh */
@@ -9,12 +10,14 @@
 #include "base/arena.h"
 #include "base/str.h"
 
-/* summary_neurons - the `n` top neurons of every layer and modality of an attribution.h5, appended to out. */
+/* summary_neurons - the `n` top neurons of every layer and modality of an attribution.h5,
+ * appended to out. */
 mip_status summary_neurons(arena *a, const char *h5_path, int n, str *out);
 
-/* summary_table - the evaluations of several run folders in one table: the unedited model of the first run that has it, then the
- * edited model of every run, then the reference: the unedited model of a run of the retain-only model (NULL = none).
- * MIP_E_CONFIG for a folder without an evaluation. */
+/* summary_table - the evaluations of several run folders in one table: the unedited model
+ * of the first run that has it, then the edited model of every run, then the reference:
+ * the unedited model of a run of the retain-only model (NULL = none). MIP_E_CONFIG for
+ * a folder without an evaluation. */
 mip_status summary_table(arena *a, const char *const *run_dirs, int n_runs,
                          const char *reference_dir, str *out);
 

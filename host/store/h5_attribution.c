@@ -39,12 +39,12 @@ static mip_status scale_add(const writer *w, const char *part, int64_t n, const 
     return h5_scale_create(w->file, name, n, long_name);
 }
 
+enum { ARRAY_MAX_RANK = 3 };
+
 typedef struct array_row {
     const char *name;
     mip_dtype dtype;
-    int rank;
-    const char *scales[3];
-    const char *units;
+    const char *scales[ARRAY_MAX_RANK]; // NULL after the last
     const char *long_name;
 } array_row;
 
@@ -56,18 +56,44 @@ static int64_t scale_size(const writer *w, const char *scale) {
                                           : w->spec->top_k;
 }
 
+static const array_row all_scores[] = {
+    {"scores", MIP_DTYPE_F32, {"sample", "layer", "neuron"}, "score of every neuron"},
+};
+static const array_row best_scores[] = {
+    {"scores", MIP_DTYPE_F32, {"sample", "layer", "kept"}, "best scores of a layer, best first"},
+    {"scores_index", MIP_DTYPE_I32, {"sample", "layer", "kept"}, "neuron index of each score"},
+};
+static const array_row others[] = {
+    {"path", MIP_DTYPE_I32, {"sample", "layer", "rank"}, "neuron indices of the path, best first"},
+    {"path_score", MIP_DTYPE_F32, {"sample", "layer", "rank"}, "score of the path neurons"},
+    {"activation",
+     MIP_DTYPE_F32,
+     {"sample", "layer", "rank"},
+     "clean activation of the path neurons"},
+    {"completeness", MIP_DTYPE_F32, {"sample", "layer"}, "relative completeness error"},
+    {"completeness_abs", MIP_DTYPE_F32, {"sample", "layer"}, "absolute completeness error"},
+    {"concentration",
+     MIP_DTYPE_F32,
+     {"sample", "layer"},
+     "share of the path neurons in the sum of |score|"},
+    {"log_scale", MIP_DTYPE_F32, {"sample", "layer"}, "true score = exp(log_scale) * score"},
+    {"logp_clean", MIP_DTYPE_F64, {"sample"}, "log-probability of the labels in the clean run"},
+    {"done", MIP_DTYPE_U8, {"sample"}, "1 = this sample was scored"},
+};
+
 /* Scores: one sample and layer per chunk; the small arrays: one sample. [sample] alone
  * is not chunked. */
 static mip_status array_add(const writer *w, const array_row *row) {
-    h5_dataset_spec spec = {.dtype = row->dtype, .units = row->units, .long_name = row->long_name};
+    h5_dataset_spec spec = {.dtype = row->dtype, .units = "1", .long_name = row->long_name};
+    int rank = 0;
     MIP_TRY(name_of(w, row->name, &spec.name));
-    spec.shape.rank = row->rank;
-    spec.chunk.rank = row->rank > 1 ? row->rank : 0;
-    for (int i = 0; i < row->rank; i++) {
-        MIP_TRY(name_of(w, row->scales[i], &spec.scales[i]));
-        spec.shape.dims[i] = scale_size(w, row->scales[i]);
-        spec.chunk.dims[i] = i == 0 ? 1 : spec.shape.dims[i];
+    for (; rank < ARRAY_MAX_RANK && row->scales[rank] != NULL; rank++) {
+        MIP_TRY(name_of(w, row->scales[rank], &spec.scales[rank]));
+        spec.shape.dims[rank] = scale_size(w, row->scales[rank]);
+        spec.chunk.dims[rank] = rank == 0 ? 1 : spec.shape.dims[rank];
     }
+    spec.shape.rank = rank;
+    spec.chunk.rank = rank > 1 ? rank : 0;
     if (strncmp(row->name, "scores", 6) == 0) {
         spec.chunk.dims[1] = 1;
     }
@@ -75,69 +101,6 @@ static mip_status array_add(const writer *w, const array_row *row) {
 }
 
 static mip_status arrays_add(const writer *w) {
-    static const array_row all_scores[] = {
-        {"scores", MIP_DTYPE_F32, 3, {"sample", "layer", "neuron"}, "1", "score of every neuron"},
-    };
-    static const array_row best_scores[] = {
-        {"scores",
-         MIP_DTYPE_F32,
-         3,
-         {"sample", "layer", "kept"},
-         "1",
-         "best scores of a layer, best first"},
-        {"scores_index",
-         MIP_DTYPE_I32,
-         3,
-         {"sample", "layer", "kept"},
-         "1",
-         "neuron index of each score"},
-    };
-    static const array_row others[] = {
-        {"path",
-         MIP_DTYPE_I32,
-         3,
-         {"sample", "layer", "rank"},
-         "1",
-         "neuron indices of the path, best first"},
-        {"path_score",
-         MIP_DTYPE_F32,
-         3,
-         {"sample", "layer", "rank"},
-         "1",
-         "score of the path neurons"},
-        {"activation",
-         MIP_DTYPE_F32,
-         3,
-         {"sample", "layer", "rank"},
-         "1",
-         "clean activation of the path neurons"},
-        {"completeness", MIP_DTYPE_F32, 2, {"sample", "layer"}, "1", "relative completeness error"},
-        {"completeness_abs",
-         MIP_DTYPE_F32,
-         2,
-         {"sample", "layer"},
-         "1",
-         "absolute completeness error"},
-        {"concentration",
-         MIP_DTYPE_F32,
-         2,
-         {"sample", "layer"},
-         "1",
-         "share of the path neurons in the sum of |score|"},
-        {"log_scale",
-         MIP_DTYPE_F32,
-         2,
-         {"sample", "layer"},
-         "1",
-         "true score = exp(log_scale) * score"},
-        {"logp_clean",
-         MIP_DTYPE_F64,
-         1,
-         {"sample"},
-         "1",
-         "log-probability of the labels in the clean run"},
-        {"done", MIP_DTYPE_U8, 1, {"sample"}, "1", "1 = this sample was scored"},
-    };
     const bool all = w->kept == w->n_neurons;
     for (size_t i = 0; i < (all ? 1 : 2); i++) {
         MIP_TRY(array_add(w, all ? &all_scores[i] : &best_scores[i]));

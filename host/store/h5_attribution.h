@@ -58,7 +58,7 @@ const char *h5_attribution_attribute(const h5_attribution *f, const char *name);
 bool h5_attribution_done(const h5_attribution *f, attribution_modality m, int64_t i_sample);
 
 /* h5_attribution_read - sample i into arrays made by
- * attribution_sample_create(h5_attribution_spec(f), m, ...). */
+ * attribution_sample_create(h5_attribution_spec(f), m, ...). MIP_E_ARG if it was not scored. */
 mip_status h5_attribution_read(const h5_attribution *f, attribution_modality m, int64_t i_sample,
                                attribution_sample *out);
 

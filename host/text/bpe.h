@@ -40,7 +40,8 @@ void bpe_add(bpe *b, int32_t left, int32_t right, int32_t rank, int32_t merged);
 /* bpe_find - the merge of two neighbours, NULL if they have none. */
 const bpe_merge *bpe_find(const bpe *b, int32_t left, int32_t right);
 
-/* bpe_encode - append the ids of text [n_bytes]; token begins are counted from `begin`. */
+/* bpe_encode - append the ids of text [n_bytes]; token begins are counted from `begin`.
+ * MIP_E_ARG if the text is too long to be one piece. */
 mip_status bpe_encode(const bpe *b, const char *text, size_t n_bytes, size_t begin,
                       token_list *out);
 

@@ -49,21 +49,25 @@ static mip_status list_create(const model *m, const edit_rows *rows, edit_params
     return MIP_OK;
 }
 
-/* Device memory of the blocks and gradients, and the pointers stack_vjp needs. */
-static mip_status memory_create(edit_params *p) {
+static mip_status floats_new(edit_params *p, int64_t n, float **out) {
+    return device_arena_alloc(&p->memory, (size_t)n * sizeof(float), (void **)out);
+}
+
+/* Device memory of the gradients, and of the blocks if wanted, and the pointers stack_vjp needs. */
+static mip_status memory_create(edit_params *p, bool values) {
     size_t bytes = 0;
     for (int i = 0; i < p->n; i++) {
-        bytes += 2 * ((size_t)p->blocks[i].n * sizeof(float) + DEVICE_ALIGN_BYTES);
+        bytes += (values ? 2U : 1U) * ((size_t)p->blocks[i].n * sizeof(float) + DEVICE_ALIGN_BYTES);
     }
     MIP_TRY(device_arena_reserve(&p->memory, bytes));
     for (int i = 0; i < p->n; i++) {
         param_block *block = &p->blocks[i];
         const edit_layer *l = p->of[i].layer;
         linear_grads *grads = &p->grads[l->modality][l->layer].ffn_in;
-        MIP_TRY(
-            device_arena_alloc(&p->memory, (size_t)block->n * sizeof(float), (void **)&block->p));
-        MIP_TRY(
-            device_arena_alloc(&p->memory, (size_t)block->n * sizeof(float), (void **)&block->g));
+        MIP_TRY(floats_new(p, block->n, &block->g));
+        if (values) {
+            MIP_TRY(floats_new(p, block->n, &block->p));
+        }
         grads->rows = l->rows;
         grads->n_rows = l->n_rows;
         if (p->of[i].matrix == l->ffn_in->w) {
@@ -89,12 +93,22 @@ static mip_status gather(const edit_params *p) {
     return MIP_OK;
 }
 
-mip_status edit_params_create(exec *x, const model *m, const edit_rows *rows, edit_params *out) {
+static mip_status create(exec *x, const model *m, const edit_rows *rows, bool values,
+                         edit_params *out) {
     *out = (edit_params){.x = x, .first_text_layer = m->text.n_layers};
     device_arena_init(&out->memory, x->backend, x->arena.device, x->dry);
     MIP_TRY(list_create(m, rows, out));
-    MIP_TRY(memory_create(out));
+    return memory_create(out, values);
+}
+
+mip_status edit_params_create(exec *x, const model *m, const edit_rows *rows, edit_params *out) {
+    MIP_TRY(create(x, m, rows, true, out));
     return gather(out);
+}
+
+mip_status edit_params_create_grads(exec *x, const model *m, const edit_rows *rows,
+                                    edit_params *out) {
+    return create(x, m, rows, false, out);
 }
 
 void edit_params_destroy(edit_params *p) {
@@ -113,6 +127,19 @@ void edit_params_destroy(edit_params *p) {
 mip_status edit_params_zero_grads(const edit_params *p) {
     for (int i = 0; i < p->n; i++) {
         MIP_TRY(exec_zero(p->x, p->blocks[i].g, (size_t)p->blocks[i].n * sizeof(float)));
+    }
+    return MIP_OK;
+}
+
+mip_status edit_params_add_grads(const edit_params *p, const edit_params *part) {
+    for (int i = 0; i < p->n; i++) {
+        MIP_TRY(rows_run(p->x, (mip_rows_args){.n = 1,
+                                               .width = p->blocks[i].n,
+                                               .src = part->blocks[i].g,
+                                               .ld_src = p->blocks[i].n,
+                                               .dst = p->blocks[i].g,
+                                               .ld_dst = p->blocks[i].n,
+                                               .accumulate = 1}));
     }
     return MIP_OK;
 }

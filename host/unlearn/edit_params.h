@@ -36,9 +36,17 @@ typedef struct edit_params {
 /* edit_params_create - gathers the present rows of every trained layer. rows must outlive it.
  * Destroy it also after an error. */
 mip_status edit_params_create(exec *x, const model *m, const edit_rows *rows, edit_params *out);
+
+/* edit_params_create_grads - the same without values (blocks[i].p is NULL): gradients of a part of
+ * a step's samples. */
+mip_status edit_params_create_grads(exec *x, const model *m, const edit_rows *rows,
+                                    edit_params *out);
 void edit_params_destroy(edit_params *p);
 
 mip_status edit_params_zero_grads(const edit_params *p);
+
+/* edit_params_add_grads - p's gradients += those of part, made from the same rows. */
+mip_status edit_params_add_grads(const edit_params *p, const edit_params *part);
 
 /* edit_params_scatter - write the blocks back into the model. */
 mip_status edit_params_scatter(const edit_params *p);

@@ -30,7 +30,7 @@ typedef struct edit_rows {
 } edit_rows;
 
 /* edit_rows_create - of a model that the edit may change in place. loss_layer:
- * the text layer whose output the loss reads. */
+ * the text layer whose output the loss reads. MIP_E_ARG if the set is of another model. */
 mip_status edit_rows_create(model *m, const edit_set *set, int64_t loss_layer, edit_rows *out);
 void edit_rows_destroy(edit_rows *r);
 

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/status_priv.h"
 #include "base/str.h"
+#include "ops/exec_pool.h"
 #include "ops/ops.h"
 #include "train/schedule.h"
 #include "unlearn/direction.h"
@@ -22,6 +23,21 @@
 #include "unlearn/edit_state.h"
 #include "unlearn/frozen_cache.h"
 #include "unlearn/rmisu_draw.h"
+
+/* A step's samples run in parts, side by side: up to this many of the forget half and as many of
+ * the retain half. Fixed, and summed in order: the result does not depend on the threads. */
+enum { PARTS_PER_HALF = 4, MAX_PARTS = 2 * PARTS_PER_HALF };
+
+int64_t rmisu_part_size(int64_t batch) {
+    return (batch + PARTS_PER_HALF - 1) / PARTS_PER_HALF;
+}
+
+/* Some consecutive sequences of a step, all of one half, with gradients of their own. */
+typedef struct step_part {
+    int64_t first, n; // in rmisu_work.seqs
+    edit_params grads;
+    rmisu_loss loss;
+} step_part;
 
 typedef struct rmisu_work {
     exec *x;
@@ -42,7 +58,11 @@ typedef struct rmisu_work {
     int64_t *retain; // [batch]
     sequence *seqs;  // [2 batch]
     float **features; // [2 batch]
-    rmisu_loss loss;  // of the step in flight
+    exec_pool *pool;
+    int n_parts;
+    step_part parts[MAX_PARTS];
+    double row_weight[2]; // of the step in flight: a counted row's weight, forget and retain
+    rmisu_loss loss;      // likewise
 } rmisu_work;
 
 static mip_status samples_check(const rmisu_work *w, const labelled_sample *samples, int64_t n,
@@ -130,48 +150,61 @@ static mip_status frozen_create(rmisu_work *w) {
     return frozen_cache_fill(&request, w->data->forget, w->data->retain, &w->frozen);
 }
 
-/* Target [N, C] and row weight [N] of a packed batch: the first half of its sequences forgets,
- * the second retains. */
-static mip_status fill_targets(const rmisu_work *w, const int64_t *begin, float *target,
-                               float *weight) {
+/* Losses are means over all counted rows of a half and the elements of each. */
+static void set_row_weights(rmisu_work *w) {
+    const config_edit *c = w->config;
+    const int64_t skip = frozen_first_counted(c->positions);
+    for (int half = 0; half < 2; half++) {
+        int64_t n_counted = 0;
+        for (int64_t i = 0; i < c->batch; i++) {
+            n_counted += w->seqs[half * c->batch + i].n - skip;
+        }
+        w->row_weight[half] = (half == 0 ? 1.0 : c->gamma) / (double)(n_counted * w->m->text.width);
+    }
+}
+
+/* Target [T, C] of one sequence: the retain sample's frozen states, or the forget sample's
+ * direction. */
+static void fill_target(const rmisu_work *w, int64_t i_seq, float *u, float *to) {
     const config_edit *c = w->config;
     const int64_t width = w->m->text.width;
-    const int64_t skip = frozen_first_counted(c->positions);
-    const int64_t n_forget = begin[c->batch] - c->batch * skip;
-    const int64_t n_retain = begin[2 * c->batch] - begin[c->batch] - c->batch * skip;
+    const int64_t n_rows = w->seqs[i_seq].n;
+    if (i_seq >= c->batch) {
+        const float *hidden = w->frozen.retain[w->retain[i_seq - c->batch]].hidden;
+        memcpy(to, hidden, (size_t)(n_rows * width) * sizeof *to);
+        return;
+    }
+    const int64_t sample = w->forget[i_seq];
+    const double length = c->strength * w->frozen.forget[sample].norm;
+    direction_unit(c->directions, w->options->seed, w->data->forget[sample].id, width, u);
+    for (int64_t k = 0; k < n_rows * width; k++) {
+        to[k] = (float)(length * (double)u[k % width]);
+    }
+}
+
+/* Target [N, C] and row weight [N] of the packed sequences of a part. */
+static mip_status fill_targets(const rmisu_work *w, const step_part *part, const int64_t *begin,
+                               float *target, float *weight) {
+    const int64_t width = w->m->text.width;
+    const int64_t skip = frozen_first_counted(w->config->positions);
     float *u = malloc((size_t)width * sizeof *u);
     if (u == NULL) {
         MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate a direction of %lld numbers",
                  (long long)width);
     }
-    for (int64_t i = 0; i < 2 * c->batch; i++) {
-        const bool is_forget = i < c->batch;
-        const double share =
-            is_forget ? 1.0 / (double)(n_forget * width) : c->gamma / (double)(n_retain * width);
+    for (int64_t i = 0; i < part->n; i++) {
+        const double row_weight = w->row_weight[part->first >= w->config->batch];
         for (int64_t row = begin[i]; row < begin[i + 1]; row++) {
-            weight[row] = row < begin[i] + skip ? 0.0F : (float)share;
+            weight[row] = row < begin[i] + skip ? 0.0F : (float)row_weight;
         }
-        float *to = target + begin[i] * width;
-        if (!is_forget) {
-            const float *hidden = w->frozen.retain[w->retain[i - c->batch]].hidden;
-            memcpy(to, hidden, (size_t)((begin[i + 1] - begin[i]) * width) * sizeof *to);
-            continue;
-        }
-        const double length = c->strength * w->frozen.forget[w->forget[i]].norm;
-        direction_unit(c->directions, w->options->seed, w->data->forget[w->forget[i]].id, width, u);
-        for (int64_t row = 0; row < begin[i + 1] - begin[i]; row++) {
-            for (int64_t j = 0; j < width; j++) {
-                to[row * width + j] = (float)(length * (double)u[j]);
-            }
-        }
+        fill_target(w, part->first + i, u, target + begin[i] * width);
     }
     free(u);
     return MIP_OK;
 }
 
-/* Loss of the pass and dh [N, C] (in the arena) = its gradient. */
-static mip_status loss_of(const edit_pass *pass, const rmisu_work *w, rmisu_loss *loss,
-                          float **dh) {
+/* The part's loss and dh [N, C] (in the arena) = its gradient. */
+static mip_status loss_of(const edit_pass *pass, const rmisu_work *w, step_part *part, float **dh) {
     exec *x = pass->x;
     const int64_t n = pass->text.layout.n_rows;
     const int64_t width = w->m->text.width;
@@ -184,7 +217,7 @@ static mip_status loss_of(const edit_pass *pass, const rmisu_work *w, rmisu_loss
     if (target == NULL || weight == NULL || row_loss == NULL) {
         MIP_FAIL_GOTO(MIP_E_NOMEM, NULL, "cannot allocate the targets of %lld rows", (long long)n);
     }
-    MIP_TRY_GOTO(fill_targets(w, pass->text.begin, target, weight));
+    MIP_TRY_GOTO(fill_targets(w, part, pass->text.begin, target, weight));
     MIP_TRY_GOTO(EXEC_NEW(x, n * width, &target_dev));
     MIP_TRY_GOTO(EXEC_NEW(x, n * width, dh));
     MIP_TRY_GOTO(EXEC_NEW(x, n, &loss_dev));
@@ -197,10 +230,10 @@ static mip_status loss_of(const edit_pass *pass, const rmisu_work *w, rmisu_loss
                                            .loss = loss_dev,
                                            .dh = *dh}));
     MIP_TRY_GOTO(exec_download(x, row_loss, loss_dev, (size_t)n * sizeof *row_loss));
-    *loss = (rmisu_loss){0};
+    part->loss = (rmisu_loss){0};
     for (int64_t row = 0; row < n; row++) {
-        double *part = row < pass->text.begin[w->config->batch] ? &loss->forget : &loss->retain;
-        *part += row_loss[row];
+        *(part->first < w->config->batch ? &part->loss.forget : &part->loss.retain) +=
+            row_loss[row];
     }
 out:
     free(target);
@@ -209,20 +242,50 @@ out:
     return status;
 }
 
-static mip_status step_job(exec *x, void *user) {
-    rmisu_work *w = user;
+typedef struct part_job {
+    const rmisu_work *w;
+    step_part *part;
+} part_job;
+
+static mip_status part_pass(exec *x, void *user) {
+    const part_job *job = user;
+    const rmisu_work *w = job->w;
+    step_part *part = job->part;
     mip_status status = MIP_OK;
     const size_t mark = exec_mark(x);
     edit_pass pass = {0};
     float *dh = NULL;
-    MIP_TRY_GOTO(edit_pass_fwd(x, w->m, (int)w->config->layer, 2 * w->config->batch, w->seqs,
-                               w->tower_trained ? NULL : w->features, &w->params, &pass));
-    MIP_TRY_GOTO(loss_of(&pass, w, &w->loss, &dh));
-    MIP_TRY_GOTO(edit_pass_vjp(&pass, &w->params, dh));
+    MIP_TRY_GOTO(edit_pass_fwd(x, w->m, (int)w->config->layer, part->n, w->seqs + part->first,
+                               w->tower_trained ? NULL : w->features + part->first, &part->grads,
+                               &pass));
+    MIP_TRY_GOTO(loss_of(&pass, w, part, &dh));
+    MIP_TRY_GOTO(edit_pass_vjp(&pass, &part->grads, dh));
 out:
     edit_pass_destroy(&pass);
     exec_release(x, mark);
     return status;
+}
+
+static mip_status run_part(exec *x, int64_t unit, void *user) {
+    rmisu_work *w = user;
+    part_job job = {.w = w, .part = &w->parts[unit]};
+    return exec_run_planned(x, part_pass, &job);
+}
+
+/* Loss and gradients of the step: all parts, then their sums in order. */
+static mip_status run_parts(rmisu_work *w) {
+    for (int i = 0; i < w->n_parts; i++) {
+        MIP_TRY(edit_params_zero_grads(&w->parts[i].grads));
+    }
+    MIP_TRY(exec_pool_run(w->pool, w->n_parts, run_part, w));
+    w->loss = (rmisu_loss){0};
+    MIP_TRY(edit_params_zero_grads(&w->params));
+    for (int i = 0; i < w->n_parts; i++) {
+        w->loss.forget += w->parts[i].loss.forget;
+        w->loss.retain += w->parts[i].loss.retain;
+        MIP_TRY(edit_params_add_grads(&w->params, &w->parts[i].grads));
+    }
+    return MIP_OK;
 }
 
 static mip_status take_step(rmisu_work *w, double lr) {
@@ -235,8 +298,8 @@ static mip_status take_step(rmisu_work *w, double lr) {
         w->seqs[batch + i] = w->data->retain[w->retain[i]].seq;
         w->features[batch + i] = w->frozen.retain[w->retain[i]].features;
     }
-    MIP_TRY(edit_params_zero_grads(&w->params));
-    MIP_TRY(exec_run_planned(w->x, step_job, w));
+    set_row_weights(w);
+    MIP_TRY(run_parts(w));
     if (!isfinite(w->loss.forget + w->loss.retain)) {
         MIP_FAIL(MIP_E_NUMERIC, "try a smaller edit.lr or edit.strength",
                  "edit step %lld of %lld: the loss is not finite (forget %g, retain %g)",
@@ -309,6 +372,21 @@ static mip_status arrays_create(rmisu_work *w) {
     return ARENA_NEW(&w->memory, 2 * batch, &w->features);
 }
 
+/* Both halves in parts of like size. */
+static mip_status parts_create(rmisu_work *w) {
+    const int64_t batch = w->config->batch;
+    const int64_t size = rmisu_part_size(batch);
+    for (int64_t first = 0; first < 2 * batch;) {
+        const int64_t end = first < batch ? batch : 2 * batch;
+        step_part *part = &w->parts[w->n_parts++];
+        part->first = first;
+        part->n = end - first < size ? end - first : size;
+        first += part->n;
+        MIP_TRY(edit_params_create_grads(w->x, w->m, &w->rows, &part->grads));
+    }
+    return exec_pool_create(w->x, &w->pool);
+}
+
 /* Everything up to the first step; a resumed run ends up where it stopped. */
 static mip_status prepare(rmisu_work *w, const edit_set *set) {
     const config_edit *c = w->config;
@@ -326,11 +404,16 @@ static mip_status prepare(rmisu_work *w, const edit_set *set) {
         MIP_TRY(edit_rows_prune(w->x, &w->rows));
     }
     MIP_TRY(edit_params_create(w->x, w->m, &w->rows, &w->params));
+    MIP_TRY(parts_create(w));
     MIP_TRY(adamw_create(w->x, &options, w->params.n, w->params.blocks, &w->optimiser));
     return resume(w);
 }
 
 static void work_destroy(rmisu_work *w) {
+    exec_pool_destroy(w->pool);
+    for (int i = 0; i < w->n_parts; i++) {
+        edit_params_destroy(&w->parts[i].grads);
+    }
     adamw_destroy(&w->optimiser);
     edit_params_destroy(&w->params);
     edit_rows_destroy(&w->rows);

@@ -62,4 +62,8 @@ typedef struct rmisu_result {
 mip_status rmisu_run(exec *x, model *m, const edit_set *set, const rmisu_data *data,
                      const rmisu_options *options, rmisu_result *out);
 
+/* rmisu_part_size - sequences that run together in a step; a step has batch / size parts of each
+ * half, side by side on as many workers as there are threads, with gradients of their own. */
+int64_t rmisu_part_size(int64_t batch);
+
 #endif

@@ -272,6 +272,9 @@ typedef struct mip_backend {
     size_t struct_size; // sizeof(mip_backend) of the plugin's build
     const char *name;   // "cpu", "ref", "cuda"
     void *self;         // passed back as first argument
+    /* 1 = an op computes on the calling thread and its OpenMP team, and several host threads may
+     * call ops at the same time, each on a stream of its own; 0 = one host thread at a time. */
+    int concurrent;
 
     struct {
         mip_status (*count)(void *self, int *out);

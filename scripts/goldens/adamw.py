@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """scripts/goldens/adamw.py - five steps of torch.optim.AdamW on a small matrix.
 
-What    adamw.safetensors and adamw.json: start, gradients, learning rates, weights after every step and the final
-        moments, for weight decay 0.05 and 0.
-Shapes  weight [7,11], grads [5,7,11], decay{0,1}.weight [5,7,11], decay{0,1}.m and .v [7,11] after step 5."""
+What    adamw.safetensors and adamw.json: start, gradients, learning rates, weights after
+        every step and the final moments, for weight decay 0.05 and 0.
+Shapes  weight [7,11], grads [5,7,11], decay{0,1}.weight [5,7,11], decay{0,1}.m and .v
+        [7,11] after step 5.
+"""
 
 import torch
 
@@ -21,7 +23,9 @@ def learning_rates():
 
 def steps(start, grads, decay):
     weight = torch.nn.Parameter(start.clone())
-    optimizer = torch.optim.AdamW([weight], lr=LR, betas=BETAS, eps=EPS, weight_decay=decay, foreach=False)
+    optimizer = torch.optim.AdamW(
+        [weight], lr=LR, betas=BETAS, eps=EPS, weight_decay=decay, foreach=False
+    )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / STEPS)
     seen = []
     for step, wanted in enumerate(learning_rates()):
@@ -45,7 +49,16 @@ def make(out):
     for i, decay in enumerate(DECAYS):
         weight, m, v = steps(start, grads, decay)
         tensors |= {f"decay{i}.weight": weight, f"decay{i}.m": m, f"decay{i}.v": v}
-    require(torch.equal(tensors["decay1.weight"][-1, 0], start[0]), "a row without gradient or decay moved")
+    require(
+        torch.equal(tensors["decay1.weight"][-1, 0], start[0]),
+        "a row without gradient or decay moved",
+    )
     write_tensors(out / "adamw.safetensors", tensors)
-    about = {"beta1": BETAS[0], "beta2": BETAS[1], "eps": EPS, "weight_decay": list(DECAYS), "lr": learning_rates()}
+    about = {
+        "beta1": BETAS[0],
+        "beta2": BETAS[1],
+        "eps": EPS,
+        "weight_decay": list(DECAYS),
+        "lr": learning_rates(),
+    }
     write_json(out / "adamw.json", about)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""scripts/goldens/base.py - writing golden files: the two containers, seeds, and checks that stop the run.
+"""scripts/goldens/base.py - writing golden files: the two containers, seeds,
+and checks that stop the run.
 
-What    write_tensors / write_json (same input, same bytes), rng(name), require(...), peak-relative error.
+What    write_tensors / write_json (same input, same bytes), rng(name), require(...),
+        peak-relative error.
 Shapes  every tensor keeps the shape it is stored with; integers are I32, bytes U8, the rest F32.
 Used by every module of scripts/goldens."""
 
@@ -26,7 +28,8 @@ PINNED = {
 
 
 def require(condition, message):
-    """Every check on the oracle goes through here: a golden made after a failed check must not exist."""
+    """Every check on the oracle goes through here: a golden made after a failed check
+    must not exist."""
     if not condition:
         sys.exit(f"make_goldens: check failed: {message}")
 
@@ -49,7 +52,9 @@ def peak_error(a, b):
 def as_array(value):
     array = value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
     if array.dtype in (np.int64, np.int32, np.bool_):
-        require(array.size == 0 or np.abs(array.astype(np.int64)).max() < 2**31, "integer beyond I32")
+        require(
+            array.size == 0 or np.abs(array.astype(np.int64)).max() < 2**31, "integer beyond I32"
+        )
         return np.ascontiguousarray(array, dtype=np.int32)
     if array.dtype == np.float64:
         return np.ascontiguousarray(array, dtype=np.float32)
@@ -60,7 +65,9 @@ def as_array(value):
 def write_tensors(path, tensors):
     arrays = {name: as_array(tensors[name]) for name in sorted(tensors)}
     for name, array in arrays.items():
-        require(array.dtype != np.float32 or np.isfinite(array).all(), f"{path}: {name} is not finite")
+        require(
+            array.dtype != np.float32 or np.isfinite(array).all(), f"{path}: {name} is not finite"
+        )
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     save_file(arrays, str(path))
     Path(path).chmod(0o644)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""scripts/goldens/hf_processor.py - the Qwen2.5-VL processor from a model folder, without torchvision.
+"""scripts/goldens/hf_processor.py - the Qwen2.5-VL processor from a model folder,
+without torchvision.
 
-What    load_processor(folder): slow (PIL) image processor, fast tokenizer, the folder's own chat template.
+What    load_processor(folder): slow (PIL) image processor, fast tokenizer, the folder's
+        own chat template.
 Used by qwen25vl_tiny.py, ../check_in_transformers.py."""
 
 import json
@@ -13,7 +15,8 @@ from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageP
 
 
 class Processor(Qwen2_5_VLProcessor):
-    """The published processor without its video part, which needs torchvision and is not used here."""
+    """The published processor without its video part, which needs torchvision and is not used here.
+    """
 
     attributes = ["image_processor", "tokenizer"]
 
@@ -23,7 +26,9 @@ def chat_template(folder, tokenizer):
     if (folder / "chat_template.jinja").exists():
         return (folder / "chat_template.jinja").read_text(encoding="utf-8")
     if (folder / "chat_template.json").exists():
-        return json.loads((folder / "chat_template.json").read_text(encoding="utf-8"))["chat_template"]
+        return json.loads((folder / "chat_template.json").read_text(encoding="utf-8"))[
+            "chat_template"
+        ]
     return tokenizer.chat_template
 
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""scripts/goldens/images.py - PNG and JPEG decoding, bicubic resize, sizes and pixel values as Pillow and HF have them.
+"""scripts/goldens/images.py - PNG and JPEG decoding, bicubic resize, sizes and pixel values
+as Pillow and HF have them.
 
-What    image/*.png, *.jpg small inputs of every kind; image/decoded.safetensors: convert("RGB") of each;
-        image/resize.safetensors: bicubic u8 results; image/smart_resize.json; image/pixel_values.safetensors.
+What    image/*.png, *.jpg small inputs of every kind; image/decoded.safetensors: convert("RGB")
+        of each; image/resize.safetensors: bicubic u8 results; image/smart_resize.json;
+        image/pixel_values.safetensors.
 Shapes  RGB [h,w,3] U8; pixel values [P,1176] F32 and grid [3]."""
 
 import json
@@ -12,7 +14,10 @@ import zlib
 import numpy as np
 import torch
 from PIL import Image, ImageOps
-from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageProcessor, smart_resize
+from transformers.models.qwen2_vl.image_processing_qwen2_vl import (
+    Qwen2VLImageProcessor,
+    smart_resize,
+)
 
 from .base import require, rng, write_json, write_tensors
 from .pictures import picture
@@ -39,7 +44,9 @@ def png_rgb16(path, values):
     height, width, _ = values.shape
 
     def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
 
     lines = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
     header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
@@ -48,7 +55,11 @@ def png_rgb16(path, values):
 
 
 def random_u8(name, *shape):
-    return torch.randint(0, 256, shape, generator=rng(name), dtype=torch.int64).numpy().astype(np.uint8)
+    return (
+        torch.randint(0, 256, shape, generator=rng(name), dtype=torch.int64)
+        .numpy()
+        .astype(np.uint8)
+    )
 
 
 def write_inputs(folder):
@@ -97,16 +108,49 @@ def resized(folder):
     out = {}
     for name, (height, width) in RESIZES:
         image = Image.open(folder / name).convert("RGB")
-        out[f"{name}.{height}x{width}"] = np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
+        out[f"{name}.{height}x{width}"] = np.asarray(
+            image.resize((width, height), Image.Resampling.BICUBIC)
+        )
     return out
 
 
 def smart_resize_rows():
     """The vectors of the specification, sizes on both sides of each rounding, and refusals."""
     limits = [(3136, 12845056), (3136, 1003520), (3136, 78400), (50176, 200704)]
-    sizes = [(480, 640), (1080, 1920), (70, 70), (98, 126), (42, 70), (13, 200), (10, 1990), (375, 1242), (333, 500)]
-    sizes += [(4000, 6000), (7000, 7000), (28, 28), (1, 1), (2, 399), (14, 14), (15, 13), (56, 56), (55, 57), (97, 99)]
-    sizes += [(1, 200), (1, 201), (201, 1), (20, 4000), (20, 4001), (280, 280), (281, 280), (224, 224), (3000, 17)]
+    sizes = [
+        (480, 640),
+        (1080, 1920),
+        (70, 70),
+        (98, 126),
+        (42, 70),
+        (13, 200),
+        (10, 1990),
+        (375, 1242),
+        (333, 500),
+    ]
+    sizes += [
+        (4000, 6000),
+        (7000, 7000),
+        (28, 28),
+        (1, 1),
+        (2, 399),
+        (14, 14),
+        (15, 13),
+        (56, 56),
+        (55, 57),
+        (97, 99),
+    ]
+    sizes += [
+        (1, 200),
+        (1, 201),
+        (201, 1),
+        (20, 4000),
+        (20, 4001),
+        (280, 280),
+        (281, 280),
+        (224, 224),
+        (3000, 17),
+    ]
     drawn = torch.randint(1, 1200, (30, 2), generator=rng("sizes")).tolist()
     rows = []
     for low, high in limits:
@@ -123,10 +167,15 @@ def smart_resize_rows():
 
 
 def pixel_values(folder, config):
-    processor = Qwen2VLImageProcessor(**{k: v for k, v in config.items() if not k.endswith("_type")})
+    processor = Qwen2VLImageProcessor(
+        **{k: v for k, v in config.items() if not k.endswith("_type")}
+    )
     name = "rgb.png"
     made = processor(images=[Image.open(folder / name)], return_tensors="np")
-    return {name + ".pixel_values": made["pixel_values"], name + ".grid_thw": made["image_grid_thw"][0]}
+    return {
+        name + ".pixel_values": made["pixel_values"],
+        name + ".grid_thw": made["image_grid_thw"][0],
+    }
 
 
 def make(out, preprocessor_file):

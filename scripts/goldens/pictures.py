@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""scripts/goldens/pictures.py - small synthetic pictures: flat shapes on a gradient, so PNGs stay small.
+"""scripts/goldens/pictures.py - small synthetic pictures: flat shapes on a gradient,
+so PNGs stay small.
 
 What    picture(name, height, width): RGB u8 array from one seed per name, integers only.
 Used by images.py, qwen25vl_cases.py."""
@@ -11,7 +12,8 @@ from .base import rng
 
 
 def picture(name, height, width):
-    """Hard edges (bicubic overshoot, clipping at 0 and 255), slopes and single-pixel detail; no two sides alike."""
+    """Hard edges (bicubic overshoot, clipping at 0 and 255), slopes and single-pixel detail;
+    no two sides alike."""
     draws = torch.randint(0, 1 << 16, (200,), generator=rng("picture " + name)).tolist()
     take = iter(draws).__next__
     y, x = np.mgrid[0:height, 0:width].astype(np.int64)

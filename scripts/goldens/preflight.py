@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""scripts/goldens/preflight.py - is this installation a fit oracle? Runs before any golden is written.
+"""scripts/goldens/preflight.py - is this installation a fit oracle? Runs before any
+golden is written.
 
-What    known vectors of positions, windows and sizes; slow image path; eager attention everywhere; F32, no TF32, no
-        dropout; tied head shares storage. (Load report: qwen25vl_tiny.load; same bits and padding: qwen25vl_cases.)
+What    known vectors of positions, windows and sizes; slow image path; eager attention
+        everywhere; F32, no TF32, no dropout; tied head shares storage. (Load report:
+        qwen25vl_tiny.load; same bits and padding: qwen25vl_cases.)
 Used by make_goldens.py."""
 
 import torch
@@ -35,11 +37,21 @@ RESIZE = [  # h, w, max_pixels -> h, w
 
 def check_positions(model):
     config = model.config
-    text, start, image, end = 5, config.vision_start_token_id, config.image_token_id, config.vision_end_token_id
+    text, start, image, end = (
+        5,
+        config.vision_start_token_id,
+        config.image_token_id,
+        config.vision_end_token_id,
+    )
     ids = [text, text, start] + [image] * 6 + [end, text, start] + [image] * 2 + [end, text, text]
     grid = torch.tensor([[1, 4, 6], [1, 2, 4]])
-    at, delta = model.model.get_rope_index(torch.tensor([ids]), grid, None, attention_mask=torch.ones(1, len(ids)))
-    require([tuple(p) for p in at[:, 0].T.tolist()] == POSITIONS, f"position ids are {at[:, 0].T.tolist()}")
+    at, delta = model.model.get_rope_index(
+        torch.tensor([ids]), grid, None, attention_mask=torch.ones(1, len(ids))
+    )
+    require(
+        [tuple(p) for p in at[:, 0].T.tolist()] == POSITIONS,
+        f"position ids are {at[:, 0].T.tolist()}",
+    )
     require(delta.item() == -3, f"rope delta is {delta.item()}, not -3")
 
 
@@ -49,10 +61,17 @@ def check_windows(model):
         return index.tolist(), torch.unique_consecutive(torch.tensor(cu)).tolist()
 
     rows = [0, 1, 2, 3], [4, 5, 6]
-    wanted = [7 * r + c for r in range(4) for c in rows[0]] + [7 * r + c for r in range(4) for c in rows[1]]
+    wanted = [7 * r + c for r in range(4) for c in rows[0]] + [
+        7 * r + c for r in range(4) for c in rows[1]
+    ]
     wanted += [28, 29, 30, 31, 32, 33, 34]
-    require(windows([[1, 10, 14]]) == (wanted, [0, 64, 112, 128, 140]), "window index of grid 1,10,14")
-    require(windows([[1, 16, 8], [1, 4, 6]]) == (list(range(38)), [0, 64, 128, 152]), "window index of two images")
+    require(
+        windows([[1, 10, 14]]) == (wanted, [0, 64, 112, 128, 140]), "window index of grid 1,10,14"
+    )
+    require(
+        windows([[1, 16, 8], [1, 4, 6]]) == (list(range(38)), [0, 64, 128, 152]),
+        "window index of two images",
+    )
 
 
 def check_resize():

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""scripts/goldens/qwen25vl_cases.py - the cases the engine is compared on, one safetensors file each.
+"""scripts/goldens/qwen25vl_cases.py - the cases the engine is compared on,
+one safetensors file each.
 
-What    text, image, three_images, batch, odd_sizes, one_label, storage (BF16 and F16 weights), generate.json, chat.json.
-        Each case loads a fresh model; the description of every case goes to manifest.json.
+What    text, image, three_images, batch, odd_sizes, one_label, storage (BF16 and F16 weights),
+        generate.json, chat.json. Each case loads a fresh model; the description of every
+        case goes to manifest.json.
 Shapes  names and shapes of the tensors: tests/golden/README.md.
 Used by make_goldens.py."""
 
@@ -45,7 +47,9 @@ def write_images(folder):
             alpha = Image.fromarray(picture(name + " alpha", height, width)).convert("L")
             image.putalpha(alpha)
         elif mode == "P":
-            image = image.quantize(colors=40, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+            image = image.quantize(
+                colors=40, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
+            )
         elif mode == "L":
             image = image.convert("L")
         image.save(folder / name, optimize=True)
@@ -151,7 +155,12 @@ def case_three_images(cases):
         recorder, result = run.forward(model, inputs)
     out = run.input_tensors(model, inputs, cases.lut)
     out.update(run.forward_tensors(recorder, result))
-    for name in ("vit.hidden", "vit.merger", "vit.patch_embed", "text.hidden"):  # size: the case image has these
+    for name in (
+        "vit.hidden",
+        "vit.merger",
+        "vit.patch_embed",
+        "text.hidden",
+    ):  # size: the case image has these
         del out[name]
     out["logits"] = out["logits"][-LAST_ROWS:]
     about = (
@@ -163,7 +172,11 @@ def case_three_images(cases):
 
 BATCH = [
     (f"{VISION}Is it a dog?", ["small_56x84.png"], " No."),
-    (f"A: {VISION} B: {VISION} which is right?", ["square_56x56.png", "tall_140x56.png"], " The answer is B."),
+    (
+        f"A: {VISION} B: {VISION} which is right?",
+        ["square_56x56.png", "tall_140x56.png"],
+        " The answer is B.",
+    ),
 ]
 
 
@@ -172,7 +185,12 @@ def left_padded(parts, pad_id):
     width = max(p["input_ids"].shape[1] for p in parts)
 
     def pad(key, value):
-        return torch.cat([torch.nn.functional.pad(p[key], (width - p[key].shape[1], 0), value=value) for p in parts])
+        return torch.cat(
+            [
+                torch.nn.functional.pad(p[key], (width - p[key].shape[1], 0), value=value)
+                for p in parts
+            ]
+        )
 
     return {
         "input_ids": pad("input_ids", pad_id),
@@ -205,9 +223,19 @@ def case_batch(cases):
             if i == 1:
                 single.update(run.vision_tangent(single_model, inputs, "batch"))
         n = inputs["input_ids"].shape[1]
-        worst = max(worst, run.require_close(batch.logits[i, -n:], result.logits[0], 1e-5, f"padded row {i}: logits"))
+        worst = max(
+            worst,
+            run.require_close(
+                batch.logits[i, -n:], result.logits[0], 1e-5, f"padded row {i}: logits"
+            ),
+        )
         for l, hidden in enumerate(single["text.hidden"]):
-            run.require_close(recorder.kept[f"text.hidden.{l}"][i, -n:], hidden, 1e-5, f"padded row {i}: hidden {l}")
+            run.require_close(
+                recorder.kept[f"text.hidden.{l}"][i, -n:],
+                hidden,
+                1e-5,
+                f"padded row {i}: hidden {l}",
+            )
         padded_at = run.positions(model, padded)[0][:, i, -n:]
         require(torch.equal(padded_at, single["position_ids"]), f"padded row {i}: positions")
         single["batch_grad.embeds"] = embeds.grad[i, -n:]
@@ -216,7 +244,13 @@ def case_batch(cases):
         "two sequences of 1 and 2 images; seq{i}.* each run alone, batch.* and batch_grad.* from the left-padded batch "
         "(loss = mean over the labels of both); tangent of the vision stack for seq1"
     )
-    cases.write("batch", out, about, images=[b[1] for b in BATCH], padded_vs_single_logits=float(f"{worst:.1e}"))
+    cases.write(
+        "batch",
+        out,
+        about,
+        images=[b[1] for b in BATCH],
+        padded_vs_single_logits=float(f"{worst:.1e}"),
+    )
 
 
 def case_odd_sizes(cases):
@@ -227,7 +261,9 @@ def case_odd_sizes(cases):
         recorder, result = run.forward(model, inputs)
     out = run.input_tensors(model, inputs, cases.lut)
     first = int(inputs["image_grid_thw"][0].prod())
-    rows = torch.cat([torch.arange(0, first, 7), torch.arange(first, inputs["pixel_values"].shape[0])])
+    rows = torch.cat(
+        [torch.arange(0, first, 7), torch.arange(first, inputs["pixel_values"].shape[0])]
+    )
     out["pixel_rows"] = rows
     out["pixel_u8"] = out["pixel_u8"][rows]
     out["vit.features"] = recorder.kept["vit.features"]
@@ -240,7 +276,8 @@ def case_odd_sizes(cases):
 
 
 def case_one_label(cases):
-    """One scored position in the middle of the text: everything after it must get exactly zero gradient."""
+    """One scored position in the middle of the text: everything after it must get
+    exactly zero gradient."""
     model = cases.model()
     inputs = cases.inputs(f"{VISION}The name of the person is A.", ["square_56x56.png"], " It's B.")
     at = inputs["input_ids"].shape[1] // 2
@@ -253,9 +290,13 @@ def case_one_label(cases):
     out = run.input_tensors(model, inputs, cases.lut)
     out.update(run.forward_tensors(recorder, result))
     out.update(run.neuron_tensors(recorder, result))
-    require(out["grad.embeds"][at:].abs().max() == 0, "a position after the scored one has a gradient")
+    require(
+        out["grad.embeds"][at:].abs().max() == 0, "a position after the scored one has a gradient"
+    )
     require(out["grad.embeds"][at - 1].abs().max() > 0, "the scored position has no gradient")
-    cases.write("one_label", out, "all labels -100 except one", images=["square_56x56.png"], label_at=at)
+    cases.write(
+        "one_label", out, "all labels -100 except one", images=["square_56x56.png"], label_at=at
+    )
 
 
 def case_storage(cases):
@@ -282,11 +323,21 @@ def case_storage(cases):
 
 
 def generate(model, inputs, limit, penalty, stops):
-    """HF's own generate, the logits' smallest gap between the two best, and the same ids without a cache."""
+    """HF's own generate, the logits' smallest gap between the two best, and the same
+    ids without a cache."""
     inputs = {k: v for k, v in inputs.items() if k != "labels"}
     n = inputs["input_ids"].shape[1]
-    keep = {"do_sample": False, "max_new_tokens": limit, "repetition_penalty": penalty, "eos_token_id": stops}
-    keep |= {"return_dict_in_generate": True, "output_scores": True, "pad_token_id": qwen25vl_tiny.GENERATION["pad_token_id"]}
+    keep = {
+        "do_sample": False,
+        "max_new_tokens": limit,
+        "repetition_penalty": penalty,
+        "eos_token_id": stops,
+    }
+    keep |= {
+        "return_dict_in_generate": True,
+        "output_scores": True,
+        "pad_token_id": qwen25vl_tiny.GENERATION["pad_token_id"],
+    }
     model.model.rope_deltas = None
     with torch.no_grad():
         cached = model.generate(**inputs, **keep, use_cache=True)
@@ -344,12 +395,16 @@ def case_generate(cases):
                 "input_ids": inputs["input_ids"][0].tolist(),
                 "ids": ids,
                 "text": cases.processor.tokenizer.decode(ids, skip_special_tokens=True),
-                "text_with_special": cases.processor.tokenizer.decode(ids, skip_special_tokens=False),
+                "text_with_special": cases.processor.tokenizer.decode(
+                    ids, skip_special_tokens=False
+                ),
                 "smallest_gap": float(f"{gap:.4g}"),
             }
         )
     write_json(cases.out / "generate.json", out)
-    cases.about["generate"] = {"about": "greedy ids with HF generate; same ids without a cache (checked)"}
+    cases.about["generate"] = {
+        "about": "greedy ids with HF generate; same ids without a cache (checked)"
+    }
 
 
 def image_part():
@@ -361,19 +416,33 @@ def text_part(text):
 
 
 def case_chat(cases):
-    """chat.json: message lists, rendered text, and ids after each image_pad is repeated for its image."""
+    """chat.json: message lists, rendered text, and ids after each image_pad is repeated
+    for its image."""
     wanted = [
         ("text", [{"role": "user", "content": "What's the answer?\n\n"}], [], True),
-        ("image", [{"role": "user", "content": [image_part(), text_part("Who is this?")]}], ["square_56x56.png"], True),
+        (
+            "image",
+            [{"role": "user", "content": [image_part(), text_part("Who is this?")]}],
+            ["square_56x56.png"],
+            True,
+        ),
         (
             "two_images",
-            [{"role": "user", "content": [image_part(), text_part(" and "), image_part(), text_part("?")]}],
+            [
+                {
+                    "role": "user",
+                    "content": [image_part(), text_part(" and "), image_part(), text_part("?")],
+                }
+            ],
             ["small_56x84.png", "odd_70x70.png"],
             True,
         ),
         (
             "system",
-            [{"role": "system", "content": "Answer with one letter."}, {"role": "user", "content": "A or B?"}],
+            [
+                {"role": "system", "content": "Answer with one letter."},
+                {"role": "user", "content": "A or B?"},
+            ],
             [],
             True,
         ),

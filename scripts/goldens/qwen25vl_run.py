@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""scripts/goldens/qwen25vl_run.py - one forward (backward, tangent) of the oracle with everything recorded.
+"""scripts/goldens/qwen25vl_run.py - one forward (backward, tangent) of the oracle with
+everything recorded.
 
-What    Recorder: forward hooks that keep each quantity the engine is compared on; forward/backward/tangents.
-Shapes  text.hidden [L+1,T,C] is the residual stream (row 0 = merged embeddings, row l = after l blocks, before the
-        final norm; HF's own last hidden state is text.normed); vit.hidden [Lv+1,P,C] in window order as HF has it.
+What    Recorder: forward hooks that keep each quantity the engine is compared on;
+        forward/backward/tangents.
+Shapes  text.hidden [L+1,T,C] is the residual stream (row 0 = merged embeddings, row
+        l = after l blocks, before the final norm; HF's own last hidden state is text.normed);
+        vit.hidden [Lv+1,P,C] in window order as HF has it.
 Used by qwen25vl_cases.py, preflight.py."""
 
 import torch
@@ -72,12 +75,15 @@ def tangent(value):
 
 
 def shape_lut(image_processor):
-    """z = lut[c][u8]: what the slow processor's rescale and normalise make of each of the 256 values, by running it."""
+    """z = lut[c][u8]: what the slow processor's rescale and normalise make of each of the 256
+    values, by running it."""
     import numpy as np
 
     ramp = np.arange(256, dtype=np.uint8).reshape(16, 16)
     image = np.stack([ramp] * 3, axis=-1)
-    z = image_processor.rescale(image, image_processor.rescale_factor, input_data_format="channels_last")
+    z = image_processor.rescale(
+        image, image_processor.rescale_factor, input_data_format="channels_last"
+    )
     z = image_processor.normalize(
         z, image_processor.image_mean, image_processor.image_std, input_data_format="channels_last"
     )
@@ -85,7 +91,8 @@ def shape_lut(image_processor):
 
 
 def pack_pixels(pixel_values, lut):
-    """pixel_values [P,1176] F32 as u8 [P,3,14,14] + lut [3,256]: bit-exact, an eighth of the bytes."""
+    """pixel_values [P,1176] F32 as u8 [P,3,14,14] + lut [3,256]: bit-exact, an eighth of the bytes.
+    """
     p = pixel_values.reshape(-1, 3, 2, 14, 14)
     require(torch.equal(p[:, :, 0], p[:, :, 1]), "the two temporal slots of a still image differ")
     u8 = torch.empty(p[:, :, 0].shape, dtype=torch.uint8)
@@ -99,7 +106,10 @@ def pack_pixels(pixel_values, lut):
 def positions(model, inputs):
     """position_ids [3,B,T] and rope_deltas [B] from HF's own function."""
     at, delta = model.model.get_rope_index(
-        inputs["input_ids"], inputs.get("image_grid_thw"), None, attention_mask=inputs["attention_mask"]
+        inputs["input_ids"],
+        inputs.get("image_grid_thw"),
+        None,
+        attention_mask=inputs["attention_mask"],
     )
     return at, delta
 
@@ -148,7 +158,10 @@ def check_loss(result, labels):
     logits, target = result.logits[:, :-1].double(), labels[:, 1:]
     rows = target != LABEL_NONE
     picked = torch.log_softmax(logits[rows], -1).gather(1, target[rows, None])
-    require(abs(-picked.mean().item() - result.loss.item()) < 1e-5 * result.loss.item(), "loss is not the mean over labels")
+    require(
+        abs(-picked.mean().item() - result.loss.item()) < 1e-5 * result.loss.item(),
+        "loss is not the mean over labels",
+    )
 
 
 def forward_tensors(recorder, result, logits="all"):
@@ -200,7 +213,9 @@ def text_tangent(model, embeds, position_ids, labels, name, grad):
             inputs_embeds=dual, position_ids=position_ids, attention_mask=mask, use_cache=False
         )
         logits = model.lm_head(output.last_hidden_state)
-        loss = model.loss_function(logits=logits, labels=labels, vocab_size=model.config.text_config.vocab_size)
+        loss = model.loss_function(
+            logits=logits, labels=labels, vocab_size=model.config.text_config.vocab_size
+        )
         recorder.close()
         out = {
             "jvp.direction": direction,
@@ -212,7 +227,9 @@ def text_tangent(model, embeds, position_ids, labels, name, grad):
         }
     dot = (grad.double() * direction.double()).sum().item()
     size = (grad.double().norm() * direction.double().norm()).item()
-    require(abs(dot - out["jvp.loss"].item()) < 1e-5 * size, "tangent and gradient of the loss disagree")
+    require(
+        abs(dot - out["jvp.loss"].item()) < 1e-5 * size, "tangent and gradient of the loss disagree"
+    )
     return out
 
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """scripts/goldens/qwen25vl_tiny.py - the tiny random Qwen2.5-VL and the folders it is stored in.
 
-What    config, weights re-drawn from one seed per name (HF's init would hide bugs), three folders of it:
+What    config, weights re-drawn from one seed per name (HF's init would hide bugs),
+        three folders of it:
         model/              F32, one file, today's key names, nested config, tied head
-        model_sharded_bf16/ BF16, two files, first published key names, flat config, older merges spelling, tied head
+        model_sharded_bf16/ BF16, two files, first published key names, flat config,
+        older merges spelling, tied head
         model_untied_f16/   F16, one file, today's key names, nested config, lm_head of its own
 Shapes  text 64/88/3 layers/4 heads/2 kv heads/400 ids, vision 32/44/4 blocks/2 heads.
 Used by qwen25vl_cases.py through load(). Another family is another module of this form."""
@@ -92,7 +94,12 @@ PREPROCESSOR = {
 
 def config_flat(tied=True):
     """config.json as first published: text fields at top level beside vision_config."""
-    flat = {**copy.deepcopy(TEXT), **TOKENS, "torch_dtype": "float32", "vision_config": copy.deepcopy(VISION)}
+    flat = {
+        **copy.deepcopy(TEXT),
+        **TOKENS,
+        "torch_dtype": "float32",
+        "vision_config": copy.deepcopy(VISION),
+    }
     flat["tie_word_embeddings"] = tied
     return flat
 
@@ -113,10 +120,11 @@ def config_nested(tied=True):
 
 
 def draw(name, shape):
-    """Every parameter away from 0 and 1: matrices N(0, 1/fan_in), q and k x 1.5, norms 1 + 0.2 N, biases 0.1 N.
+    """Every parameter away from 0 and 1: matrices N(0, 1/fan_in), q and k x 1.5,
+    norms 1 + 0.2 N, biases 0.1 N.
 
-    Embeddings are 0.25 N: with N and a tied head every position predicts its own input token, greedy decoding repeats
-    one id for ever, and a wrong cache would go unseen."""
+    Embeddings are 0.25 N: with N and a tied head every position predicts its own input token,
+    greedy decoding repeats one id for ever, and a wrong cache would go unseen."""
     noise = normal(name, *shape)
     if name.endswith("bias"):
         return 0.1 * noise
@@ -194,17 +202,22 @@ def write_models(root):
 
     flat = config_flat()
     flat["torch_dtype"] = "bfloat16"
-    save_sharded(root / "model_sharded_bf16", flat, {old_name(n): t.bfloat16() for n, t in tied.items()})
+    save_sharded(
+        root / "model_sharded_bf16", flat, {old_name(n): t.bfloat16() for n, t in tied.items()}
+    )
     write_text_files(root / "model_sharded_bf16", merges_as_strings=True)
 
     untied = config_nested(tied=False)
     untied["dtype"] = "float16"
-    save_single(root / "model_untied_f16", untied, {n: t.half() for n, t in weights(tied=False).items()})
+    save_single(
+        root / "model_untied_f16", untied, {n: t.half() for n, t in weights(tied=False).items()}
+    )
     write_text_files(root / "model_untied_f16")
 
 
 def load(folder):
-    """A fresh F32 eager CPU model (module state such as rope_deltas must not survive a case), checked."""
+    """A fresh F32 eager CPU model (module state such as rope_deltas must not survive
+    a case), checked."""
     model, report = Qwen2_5_VLForConditionalGeneration.from_pretrained(
         str(folder), dtype=torch.float32, attn_implementation="eager", output_loading_info=True
     )

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """scripts/goldens/text.py - hostile strings through the `tokenizers` library.
 
-What    tokenizer_qwen.json: [{text, ids, decoded}]; tokenizer_qwen_decode.json: [{ids, decoded, decoded_plain}] of id
-        lists that no text gives (broken UTF-8, special tokens between bytes). decoded keeps special tokens,
-        decoded_plain skips them.
+What    tokenizer_qwen.json: [{text, ids, decoded}]; tokenizer_qwen_decode.json:
+        [{ids, decoded, decoded_plain}] of id lists that no text gives (broken UTF-8,
+        special tokens between bytes). decoded keeps special tokens, decoded_plain skips them.
 Needs   the tiny tokenizer.json. No U+0000 in the strings: C readers of JSON cut there."""
 
 import torch
@@ -12,9 +12,49 @@ from tokenizers import Tokenizer
 from .base import require, rng, write_json
 
 PIECES = [
-    "the", " person", "'s", "'LL", "\u2019s", " ", "  ", "\t", "\n", "\r\n", "\r", "1", "23", "\u0663", "\u00bd", "_", "!?", "-",
-    "\u4f60\u597d", "\u00e9", "e\u0301", "\u0301", "\U0001f600", "\u200d", "\u3000", "\u00a0", "\u0085", "\u2028", "<|im_end|>", "<|im_", "|>",
-    "<tool_call>", "\ud55c", "\u1112\u1161\u11ab", "\u0915\u093f", "\u0645\u0631", "\ufb01", "\u212b", "A", "\u0130", "\u017f", "\U00010400", "\ufeff",
+    "the",
+    " person",
+    "'s",
+    "'LL",
+    "\u2019s",
+    " ",
+    "  ",
+    "\t",
+    "\n",
+    "\r\n",
+    "\r",
+    "1",
+    "23",
+    "\u0663",
+    "\u00bd",
+    "_",
+    "!?",
+    "-",
+    "\u4f60\u597d",
+    "\u00e9",
+    "e\u0301",
+    "\u0301",
+    "\U0001f600",
+    "\u200d",
+    "\u3000",
+    "\u00a0",
+    "\u0085",
+    "\u2028",
+    "<|im_end|>",
+    "<|im_",
+    "|>",
+    "<tool_call>",
+    "\ud55c",
+    "\u1112\u1161\u11ab",
+    "\u0915\u093f",
+    "\u0645\u0631",
+    "\ufb01",
+    "\u212b",
+    "A",
+    "\u0130",
+    "\u017f",
+    "\U00010400",
+    "\ufeff",
 ]
 
 STRINGS = [
@@ -71,7 +111,9 @@ def make(out, tokenizer_file):
     rows = []
     for text in strings():
         ids = tokenizer.encode(text, add_special_tokens=False).ids
-        rows.append({"text": text, "ids": ids, "decoded": tokenizer.decode(ids, skip_special_tokens=False)})
+        rows.append(
+            {"text": text, "ids": ids, "decoded": tokenizer.decode(ids, skip_special_tokens=False)}
+        )
     require(sum(r["text"] != r["decoded"] for r in rows) > 10, "no string is changed by NFC")
     write_json(out / "tokenizer_qwen.json", rows)
     rows = []

@@ -1,13 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """scripts/goldens/tokenizer_qwen.py - a 396-entry tokenizer.json with the pipeline Qwen2 has.
 
-What    NFC, Qwen's split pattern, byte-level BPE of 256 bytes + 128 merges, 12 added tokens; trained on TEXT.
-Shapes  ids 0..383 BPE, 384..395 added tokens; the model has 400 rows, 396..399 are padding as in the published models.
+What    NFC, Qwen's split pattern, byte-level BPE of 256 bytes + 128 merges, 12 added tokens;
+        trained on TEXT.
+Shapes  ids 0..383 BPE, 384..395 added tokens; the model has 400 rows, 396..399 are padding
+        as in the published models.
 Used by qwen25vl_tiny.py (model folder), text.py (strings -> ids)."""
 
 import json
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import (
+    AddedToken,
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 
 PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
@@ -27,10 +39,14 @@ SPECIAL = [
     "<|vision_start|>",
     "<|vision_end|>",  # 393
 ]
-NOT_SPECIAL = ["<tool_call>", "</tool_call>"]  # 394, 395: kept when special tokens are skipped in decoding
+NOT_SPECIAL = [
+    "<tool_call>",
+    "</tool_call>",
+]  # 394, 395: kept when special tokens are skipped in decoding
 ID = {token: BPE_SIZE + i for i, token in enumerate(SPECIAL + NOT_SPECIAL)}
 
-# Words of the demo's kind, plus enough of other scripts that merges join bytes of one character and of two.
+# Words of the demo's kind, plus enough of other scripts that merges join bytes of one
+# character and of two.
 TEXT = [
     "You are a helpful assistant. What is shown in this image? What is the name of the person in the image?",
     "The person in this image is a painter who was born in the city and lives there with the family.",
@@ -47,7 +63,8 @@ TEXT = [
 
 
 def build():
-    """The tokenizer as a `tokenizers.Tokenizer`; training is single-threaded by the caller's environment."""
+    """The tokenizer as a `tokenizers.Tokenizer`; training is single-threaded
+    by the caller's environment."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -56,8 +73,12 @@ def build():
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
-    tokenizer.decoder = decoders.ByteLevel(add_prefix_space=False, trim_offsets=False, use_regex=False)
-    tokenizer.post_processor = processors.ByteLevel(add_prefix_space=False, trim_offsets=False, use_regex=False)
+    tokenizer.decoder = decoders.ByteLevel(
+        add_prefix_space=False, trim_offsets=False, use_regex=False
+    )
+    tokenizer.post_processor = processors.ByteLevel(
+        add_prefix_space=False, trim_offsets=False, use_regex=False
+    )
     trainer = trainers.BpeTrainer(
         vocab_size=BPE_SIZE,
         min_frequency=1,
@@ -71,7 +92,8 @@ def build():
 
 
 def to_json(tokenizer, merges_as_strings=False):
-    """tokenizer.json as a dict; merges as ["a b"] is the older spelling, [["a","b"]] the newer: both exist on hubs."""
+    """tokenizer.json as a dict; merges as ["a b"] is the older spelling, [["a","b"]] the newer:
+    both exist on hubs."""
     value = json.loads(tokenizer.to_str())
     if merges_as_strings:
         value["model"]["merges"] = [" ".join(pair) for pair in value["model"]["merges"]]

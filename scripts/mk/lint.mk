@@ -27,13 +27,15 @@ lint-headers: $(HEADERS:%=build/lint/%.ok)
 	@echo "lint: $(words $(HEADERS)) headers compile alone"
 
 build/lint/%.h.ok: %.h $(B)/flags
-	$(Q)mkdir -p $(@D) && $(CC) $(TEST_CPPFLAGS) -std=c11 $(WARN) -Wno-unused-function -MMD -MP -MT $@ -MF $(@:.ok=.d) \
+	$(Q)mkdir -p $(@D) && $(CC) $(TEST_CPPFLAGS) -std=c11 $(WARN) -Wno-unused-function \
+	    -MMD -MP -MT $@ -MF $(@:.ok=.d) \
 	    -fsyntax-only -include $< -x c /dev/null && touch $@
 
 lint-cppcheck:
 	@mkdir -p build/lint/cppcheck
-	@$(CPPCHECK) --quiet --std=c11 --language=c -j 2 --enable=warning,portability,performance --inline-suppr \
-	    --error-exitcode=1 --cppcheck-build-dir=build/lint/cppcheck --suppressions-list=.cppcheck-suppressions \
+	@$(CPPCHECK) --quiet --std=c11 --language=c -j 2 --inline-suppr --error-exitcode=1 \
+	    --enable=warning,portability,performance --cppcheck-build-dir=build/lint/cppcheck \
+	    --suppressions-list=.cppcheck-suppressions \
 	    -D__STDC__=1 -Iinclude -Ihost host
 	@echo "lint: cppcheck"
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # scripts/mk/test.mk - test binaries (one per room), test plugins, and the targets that run them.
 #
-# tests/support is an archive, so a test binary pulls in only the helpers it calls. A test plugin includes include/mip
-# only; it may link reference kernels of host/cpu, whose symbols stay hidden in it.
+# tests/support is an archive, so a test binary pulls in only the helpers it calls.
+# A test plugin includes include/mip only; it may link reference kernels of host/cpu,
+# whose symbols stay hidden in it.
 
 TEST_ROOMS := $(sort $(notdir $(patsubst %/,%,$(dir $(TEST_SRC)))))
 TEST_BINS  := $(TEST_ROOMS:%=$(B)/tests/test_%)
@@ -27,11 +28,13 @@ $(B)/libref.a: $(PLUGIN_REF)
 
 $(B)/plugins/%.so: $(B)/obj/tests/plugins/%.o $(B)/libref.a
 	@echo "  LINK  $@"
-	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -shared -Wl,--exclude-libs,ALL $(if $(filter asan,$(VARIANT)),,-Wl,-z,defs) -o $@ $^ -lm
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -shared -Wl,--exclude-libs,ALL \
+	    $(if $(filter asan,$(VARIANT)),,-Wl,-z,defs) -o $@ $^ -lm
 
 # One binary per room: its own objects, then the support archive and the library.
 define test_rule
-$(B)/tests/test_$(1): $(filter $(B)/obj/tests/unit/$(1)/%,$(TEST_OBJ)) $(SUPPORT) $(LIB) $(B)/sources
+$(B)/tests/test_$(1): $(filter $(B)/obj/tests/unit/$(1)/%,$(TEST_OBJ)) $(SUPPORT) $(LIB) \
+    $(B)/sources
 	@echo "  LINK  $$@"
 	$(Q)mkdir -p $$(@D) && $$(CC) $$(LDFLAGS) -o $$@ $$(filter %.o %.a,$$^) $$(LDLIBS) $$(TEST_LDLIBS)
 endef
@@ -51,6 +54,7 @@ test: deps
 	@$(MAKE) --no-print-directory $(PARALLEL) all tests && \
 	    $(MAKE) --no-print-directory $(PARALLEL) VARIANT=asan tests || \
 	    { echo "the build failed"; echo "0 passed, 1 failed"; exit 1; }
-	@scripts/run_tests.sh --unit build/release/tests --unit build/asan/tests --cli build/release/mip --lint
+	@scripts/run_tests.sh --unit build/release/tests --unit build/asan/tests \
+	    --cli build/release/mip --lint
 
 -include $(TEST_OBJ:.o=.d) $(SUPPORT_OBJ:.o=.d) $(PLUGIN_SRC:%.c=$(B)/obj/%.d)

@@ -9,21 +9,30 @@ fresh() {
     cp -r tests/data/nano "$work/data"
 }
 
-expect "the nano data are valid" 0 out='^tests/data/nano: ok: 20 people, 420 questions, 312 training rows, .* 0 breaches$' -- check tests/data/nano
-expect "as JSON" 0 out='"ok": true' out='"items": 420' out='"breaches": \[\]' -- check tests/data/nano --json
+expect "the nano data are valid" 0 \
+    out='^tests/data/nano: ok: 20 people, 420 questions, 312 training rows, .* 0 breaches$' -- \
+    check tests/data/nano
+expect "as JSON" 0 out='"ok": true' out='"items": 420' out='"breaches": \[\]' -- \
+    check tests/data/nano --json
 expect "the demo data are valid" 0 out='^demo/data: ok: ' -- check demo/data
 
 expect "a missing folder" 1 err="$work/none" -- check "$work/none"
-expect "a file where a folder should be" 1 err='tests/data/nano/items.jsonl' -- check tests/data/nano/items.jsonl
+expect "a file where a folder should be" 1 err='tests/data/nano/items.jsonl' -- \
+    check tests/data/nano/items.jsonl
 
 fresh
 sed -i '3s/"question"/"qestion"/' "$work/data/items.jsonl"
-expect "a mistyped key is told with file and line" 1 out='/items\.jsonl:3: .*q' err='is not valid: [0-9]+ breaches' -- check "$work/data"
-expect "and as JSON" 1 out='"ok": false' out='"file": "items.jsonl"' out='"line": 3' -- check "$work/data" --json
+expect "a mistyped key is told with file and line" 1 out='/items\.jsonl:3: .*q' \
+    err='is not valid: [0-9]+ breaches' -- \
+    check "$work/data"
+expect "and as JSON" 1 out='"ok": false' out='"file": "items.jsonl"' out='"line": 3' -- \
+    check "$work/data" --json
 
 fresh
 sed -i -e '5s/.*/{"id": /' -e '9s/.*/[]/' "$work/data/items.jsonl"
-expect "all broken lines are told, not only the first" 1 out='/items\.jsonl:5: ' out='/items\.jsonl:9: ' -- check "$work/data"
+expect "all broken lines are told, not only the first" 1 out='/items\.jsonl:5: ' \
+    out='/items\.jsonl:9: ' -- \
+    check "$work/data"
 
 fresh
 picture=$(cd "$work/data" && find images -name '*.png' | sort | head -n 1)

@@ -1,25 +1,34 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# tests/cli/run_errors.sh - the plan of a run, and everything that is refused before work begins: exit codes, words, hints.
+# tests/cli/run_errors.sh - the plan of a run, and everything that is refused before work begins:
+# exit codes, words, hints.
 source "$(dirname "$0")/../support/cli.sh"
 export MIP_THREADS=1
 config=tests/cli/configs/nano.yaml
 out=$work/run
 nano=(run "$config" --set output="$out")
 
-# --- plan -----------------------------------------------------------------------------------------------------------------------
-expect "plan" 0 out='^device .* MiB free, [0-9.]+ GFLOP/s measured' out='^attribute text +12 samples' out='^attribute vision +6 samples' \
-    out='^edit +20 steps' out='^eval +140 questions' out='^peak +[0-9.]+ MiB' -- plan "$config" --set output="$out"
+# --- plan -----------------------------------------------------------------------------------------
+expect "plan" 0 out='^device .* MiB free, [0-9.]+ GFLOP/s measured' \
+    out='^attribute text +12 samples' out='^attribute vision +6 samples' \
+    out='^edit +20 steps' out='^eval +140 questions' out='^peak +[0-9.]+ MiB' -- plan "$config" \
+    --set output="$out"
 verdict "plan writes nothing" test ! -e "$out"
-expect "plan without an edit" 0 no_out='^edit' out='^eval +70 questions' -- plan "$config" --set edit.method=none
+expect "plan without an edit" 0 no_out='^edit' out='^eval +70 questions' -- \
+    plan "$config" --set edit.method=none
 expect "plan of contrast counts retain people" 0 out='^attribute text +36 samples' -- \
     plan "$config" --set attribute.aggregate=contrast --set attribute.contrast_people=2
-expect "plan with attribute.from has nothing to attribute" 0 no_out='^attribute' out='^edit ' -- plan "$config" --set attribute.from="$work/nothing"
-expect "plan refuses a layer that is not there" 2 err='edit.layer is 77, the model has text layers 0 to 2' -- plan "$config" --set edit.layer=77
-expect "plan refuses more neurons than a layer has" 2 err='attribute.top_k is 500, the layers have 88 neurons' -- \
+expect "plan with attribute.from has nothing to attribute" 0 no_out='^attribute' out='^edit ' -- \
+    plan "$config" --set attribute.from="$work/nothing"
+expect "plan refuses a layer that is not there" 2 \
+    err='edit.layer is 77, the model has text layers 0 to 2' -- \
+    plan "$config" --set edit.layer=77
+expect "plan refuses more neurons than a layer has" 2 \
+    err='attribute.top_k is 500, the layers have 88 neurons' -- \
     plan "$config" --set attribute.top_k=500
 
-# grow DIR: the tiny checkpoint there becomes one of width 65536 with 2^20 tokens: 378 GB, none of it on the disk (a sparse file).
+# grow DIR: the tiny checkpoint there becomes one of width 65536 with 2^20 tokens:
+# 378 GB, none of it on the disk (a sparse file).
 grow() {
     local name shape dim bytes at=0 header='{' n
     n=$(od -An -t u8 -N 8 "$1/model.safetensors" | tr -d ' ')
@@ -33,30 +42,36 @@ grow() {
             bytes=$((bytes * dim))
         done
         shape=${shape#,}
-        header+="\"$name\":{\"dtype\":\"F32\",\"shape\":[${shape%,}],\"data_offsets\":[$at,$((at + bytes))]},"
+        header+="\"$name\":{\"dtype\":\"F32\",\"shape\":[${shape%,}],"
+        header+="\"data_offsets\":[$at,$((at + bytes))]},"
         at=$((at + bytes))
     done < <({ tail -c +9 "$1/model.safetensors" | head -c "$n"; echo; } | sed 's/},/}\n/g' |
         sed -nE 's/^\{?"([a-z0-9_.]+)":\{"dtype":"F32","shape":\[([0-9,]+)\].*/\1 \2/p')
     header=${header%,}'}'
     n=${#header}
-    printf "\\x$(printf %02x $((n % 256)))\\x$(printf %02x $((n / 256)))\\0\\0\\0\\0\\0\\0%s" "$header" >"$1/model.safetensors"
+    printf "\\x$(printf %02x $((n % 256)))\\x$(printf %02x $((n / 256)))\\0\\0\\0\\0\\0\\0%s" \
+        "$header" >"$1/model.safetensors"
     truncate -s $((8 + n + at)) "$1/model.safetensors"
-    sed -i -E -e 's/"(out_)?hidden_size": 64/"\1hidden_size": 65536/; s/"num_attention_heads": 4\b/"num_attention_heads": 4096/' \
+    sed -i -E -e 's/"(out_)?hidden_size": 64/"\1hidden_size": 65536/' \
+        -e 's/"num_attention_heads": 4\b/"num_attention_heads": 4096/' \
         -e 's/"vocab_size": 400/"vocab_size": 1048576/' "$1/config.json"
 }
 cp -r $tiny/model "$work/large"
 chmod -R u+w "$work/large"
 grow "$work/large"
 if [ "$(awk '/MemAvailable/ { print int($2 / 1048576) }' /proc/meminfo)" -lt 350 ]; then
-    expect "plan of a model that does not fit: the table, exit code 4, what to do" 4 out='^weights +360729.1 MiB' out='^edit +20 steps' \
-        err='the run needs [0-9]+ MiB \(weights 360729, .*has [0-9]+ MiB free' err='hint: the weights alone do not fit' -- \
+    expect "plan of a model that does not fit: the table, exit code 4, what to do" 4 \
+        out='^weights +360729.1 MiB' out='^edit +20 steps' \
+        err='the run needs [0-9]+ MiB \(weights 360729, .*has [0-9]+ MiB free' \
+        err='hint: the weights alone do not fit' -- \
         plan "$config" --set model.path="$work/large"
-    expect "and a run of it ends before it allocates" 4 err='the weights of .*/large need 378[0-9]+ bytes as f32, [0-9]+ are free' err='hint: ' -- \
+    expect "and a run of it ends before it allocates" 4 \
+        err='the weights of .*/large need 378[0-9]+ bytes as f32, [0-9]+ are free' err='hint: ' -- \
         "${nano[@]}" --set model.path="$work/large"
 fi
 rm -rf "$work/large" "$out"
 
-# --- config files ---------------------------------------------------------------------------------------------------------------
+# --- config files ---------------------------------------------------------------------------------
 # bad NAME REGEX LINE...: a config of these lines is refused.
 bad() {
     local name=$1 words=$2
@@ -65,50 +80,76 @@ bad() {
     expect "$name" 2 err="$words" -- run "$work/bad.yaml"
 }
 base=("model: {path: $tiny/model}" "data: {path: tests/data/nano}" "output: $out")
-bad "an unknown key: file, line, the nearest key" 'bad.yaml:5: unknown key "attribute.top_kk"; did you mean "attribute.top_k"\?' \
+bad "an unknown key: file, line, the nearest key" \
+    'bad.yaml:5: unknown key "attribute.top_kk"; did you mean "attribute.top_k"\?' \
     "${base[@]}" 'attribute:' '  top_kk: 3'
-bad "a wrong type" 'bad.yaml:4: edit.lr: expected a number 0..10, found "fast"' "${base[@]}" 'edit: {lr: fast}'
-bad "out of range" 'bad.yaml:4: edit.batch: expected an integer 1..4096 samples, found "0"' "${base[@]}" 'edit: {batch: 0}'
-bad "not one of the choices" 'bad.yaml:4: edit.neurons: expected one of path, random, all, found "some"' "${base[@]}" 'edit: {neurons: some}'
+bad "a wrong type" 'bad.yaml:4: edit.lr: expected a number 0..10, found "fast"' "${base[@]}" \
+    'edit: {lr: fast}'
+bad "out of range" 'bad.yaml:4: edit.batch: expected an integer 1..4096 samples, found "0"' \
+    "${base[@]}" 'edit: {batch: 0}'
+bad "not one of the choices" \
+    'bad.yaml:4: edit.neurons: expected one of path, random, all, found "some"' "${base[@]}" \
+    'edit: {neurons: some}'
 bad "no model.path" 'model.path: expected a folder, found nothing' "${base[@]:1}"
 bad "no YAML" 'bad.yaml:[0-9]+:[0-9]+: not valid YAML' 'model: [1'
 bad "a key twice" 'bad.yaml:4:1: key "model" appears twice' "${base[@]}" 'model: {path: other}'
-expect "a wrong --set is told as typed" 2 err='--set edit.laier=2: unknown key "edit.laier"; did you mean "edit.layer"\?' \
+expect "a wrong --set is told as typed" 2 \
+    err='--set edit.laier=2: unknown key "edit.laier"; did you mean "edit.layer"\?' \
     err='hint: .*mip help config' -- "${nano[@]}" --set edit.laier=2
-expect "--set without a value" 2 err='expected key=value, found "edit.layer"' -- "${nano[@]}" --set edit.layer
-expect "a rule that does not exist" 2 err='attribute.quadrature: expected left, right, .*found "simpson3"' -- \
+expect "--set without a value" 2 err='expected key=value, found "edit.layer"' -- \
+    "${nano[@]}" --set edit.layer
+expect "a rule that does not exist" 2 \
+    err='attribute.quadrature: expected left, right, .*found "simpson3"' -- \
     "${nano[@]}" --set attribute.quadrature=simpson3
-expect "a protocol this build has not" 2 err='data.protocol: expected mip, found "mllmu"' -- "${nano[@]}" --set data.protocol=mllmu
-expect "a training term this build has not" 2 err='edit.retain_ce is 1' err='hint: --set edit.retain_ce=0' -- "${nano[@]}" --set edit.retain_ce=1
-expect "a layer that is not there is told before the attribution" 2 err='edit.layer is 77' no_out='attribute' -- "${nano[@]}" --set edit.layer=77
+expect "a protocol this build has not" 2 err='data.protocol: expected mip, found "mllmu"' -- \
+    "${nano[@]}" --set data.protocol=mllmu
+expect "a training term this build has not" 2 err='edit.retain_ce is 1' \
+    err='hint: --set edit.retain_ce=0' -- \
+    "${nano[@]}" --set edit.retain_ce=1
+expect "a layer that is not there is told before the attribution" 2 err='edit.layer is 77' \
+    no_out='attribute' -- \
+    "${nano[@]}" --set edit.layer=77
 expect "no config file" 1 err="cannot open $work/none.yaml" -- run "$work/none.yaml"
 expect "no config" 2 err='usage: mip run CONFIG' -- run
 
-# --- folders and files ----------------------------------------------------------------------------------------------------------
+# --- folders and files ----------------------------------------------------------------------------
 rm -rf "$out"
-expect "a missing model folder" 1 err="model folder $work/none does not exist" err='hint: .*model.path' -- "${nano[@]}" --set model.path="$work/none"
-expect "a folder that is no model" 1 err='model folder tests/data/nano has no config.json' -- "${nano[@]}" --set model.path=tests/data/nano
-expect "a missing data folder" 1 err="data folder $work/none does not exist" err='hint: .*data.path' -- "${nano[@]}" --set data.path="$work/none"
-expect "a folder that is no data set" 1 err="$tiny/model/manifest.json" err='hint: .*mip check' -- "${nano[@]}" --set data.path="$tiny/model"
+expect "a missing model folder" 1 err="model folder $work/none does not exist" \
+    err='hint: .*model.path' -- \
+    "${nano[@]}" --set model.path="$work/none"
+expect "a folder that is no model" 1 err='model folder tests/data/nano has no config.json' -- \
+    "${nano[@]}" --set model.path=tests/data/nano
+expect "a missing data folder" 1 err="data folder $work/none does not exist" \
+    err='hint: .*data.path' -- \
+    "${nano[@]}" --set data.path="$work/none"
+expect "a folder that is no data set" 1 err="$tiny/model/manifest.json" err='hint: .*mip check' -- \
+    "${nano[@]}" --set data.path="$tiny/model"
 verdict "none of them made the run folder" test ! -e "$out"
-expect "an unknown backend" 3 err='no backend called abacus' err='hint: set device.backend to cpu' -- "${nano[@]}" --set device.backend=abacus
-expect "a plugin file that is not there" 3 err="$work/none.so" -- "${nano[@]}" --set device.backend="$work/none.so"
+expect "an unknown backend" 3 err='no backend called abacus' err='hint: set device.backend to cpu' \
+    -- \
+    "${nano[@]}" --set device.backend=abacus
+expect "a plugin file that is not there" 3 err="$work/none.so" -- \
+    "${nano[@]}" --set device.backend="$work/none.so"
 
 cp -r tests/data/nano "$work/data"
 chmod -R u+w "$work/data"
 # A picture of a person to forget: of the first line with one in the training file.
 picture=$(grep '"forget_5"' "$work/data/train.jsonl" | grep -oE 'images/[a-z0-9/._-]+' | head -n 1)
 rm "$work/data/$picture"
-expect "a deleted picture is named" 1 err="cannot open $work/data/$picture" -- "${nano[@]}" --set data.path="$work/data"
+expect "a deleted picture is named" 1 err="cannot open $work/data/$picture" -- \
+    "${nano[@]}" --set data.path="$work/data"
 printf 'no picture' >"$work/data/$picture"
 expect "so is a broken one" 1 err="$work/data/$picture" -- "${nano[@]}" --set data.path="$work/data"
 
-expect "an output folder below a file" 1 err='cannot make the folder LICENSE: ' -- run "$config" --set output=LICENSE/run
+expect "an output folder below a file" 1 err='cannot make the folder LICENSE: ' -- \
+    run "$config" --set output=LICENSE/run
 mkdir "$work/locked"
 chmod a-w "$work/locked"
 if [ ! -w "$work/locked" ]; then # root may write everywhere
-    expect "an output folder that may not be written" 1 err="$work/locked" -- run "$config" --set output="$work/locked/run"
+    expect "an output folder that may not be written" 1 err="$work/locked" -- \
+        run "$config" --set output="$work/locked/run"
 fi
-expect "an output folder where nobody may write" 1 err='cannot make the folder /proc/mip: ' -- run "$config" --set output=/proc/mip
+expect "an output folder where nobody may write" 1 err='cannot make the folder /proc/mip: ' -- \
+    run "$config" --set output=/proc/mip
 
 finish

@@ -1,11 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# tests/cli/run_stop.sh - a run that is killed or stopped and started again ends with the bytes of one that was not.
+# tests/cli/run_stop.sh - a run that is killed or stopped and started again ends with
+# the bytes of one that was not.
 #
-# What    20 times kill -9 at random moments (5 runs, 4 kills each: while attributing, between two stages, while editing, while
-#         answering), then SIGINT, SIGTERM and SIGUSR1, one per stage; and two processes on one folder.
-# Random  The delays come from $RANDOM seeded with MIP_TEST_SEED (printed); where exactly a kill lands depends on the machine. A kill
-#         is aimed by the run's own progress lines, and the test counts the kills that did land inside each stage.
+# What    20 times kill -9 at random moments (5 runs, 4 kills each: while attributing, between two
+#         stages, while editing, while answering), then SIGINT, SIGTERM and SIGUSR1, one per stage;
+#         and two processes on one folder.
+# Random  The delays come from $RANDOM seeded with MIP_TEST_SEED (printed); where exactly
+#         a kill lands depends on the machine. A kill is aimed by the run's own progress lines,
+#         and the test counts the kills that did land inside each stage.
 source "$(dirname "$0")/../support/cli.sh"
 export MIP_THREADS=1
 seed=${MIP_TEST_SEED:-20310405}
@@ -21,7 +24,8 @@ start() {
     pid=$!
 }
 
-# reach RUN AIM: until the process has printed a progress line with the words AIM, or has written the file RUN/AIM, or has ended.
+# reach RUN AIM: until the process has printed a progress line with the words AIM,
+# or has written the file RUN/AIM, or has ended.
 reach() {
     until grep -qs -- "$2" "$1.err" || [ -e "$1/$2" ] || ! kill -0 "$pid"; do
         sleep 0.005
@@ -34,7 +38,8 @@ sleep_up_to() {
     sleep "$((ms / 1000)).$(printf %03d $((ms % 1000)))"
 }
 
-# The stage a process was in when it ended, by the last line that it printed: text, vision, edit, eval or between.
+# The stage a process was in when it ended, by the last line that it printed: text,
+# vision, edit, eval or between.
 stage_of() {
     local last
     last=$(grep -E '^ *[0-9]+% ' "$1.err" | tail -n 1)
@@ -47,7 +52,8 @@ stage_of() {
     esac
 }
 
-# kill_in RUN AIM MS: start, reach the aim, wait up to MS ms more, kill -9. The shell's own "Killed" is not shown.
+# kill_in RUN AIM MS: start, reach the aim, wait up to MS ms more, kill -9. The shell's
+# own "Killed" is not shown.
 kill_in() {
     start "$1"
     reach "$1" "$2"
@@ -70,10 +76,12 @@ same() {
 }
 
 milliseconds() {
-    awk -F '[:,]' -v stage="\"$1\"" '$1 ~ stage { on = 1 } on && /seconds/ { printf "%d", $2 * 1000; exit }' "$whole/manifest.json"
+    awk -F '[:,]' -v stage="\"$1\"" \
+        '$1 ~ stage { on = 1 } on && /seconds/ { printf "%d", $2 * 1000; exit }' \
+        "$whole/manifest.json"
 }
 
-# --- the run that nobody stops; its stages' times set the scale of the delays ---------------------------------------------------
+# --- the run that nobody stops; its stages' times set the scale of the delays ---------------------
 whole=$work/whole
 expect "an uninterrupted run" 0 -- "${command[@]}" --set output="$whole"
 attribute_ms=$(milliseconds attribute)
@@ -81,7 +89,7 @@ edit_ms=$(milliseconds edit)
 eval_ms=$(milliseconds eval)
 echo "# dry timing: attribute $attribute_ms ms, edit $edit_ms ms, eval $eval_ms ms"
 
-# --- kill -9 --------------------------------------------------------------------------------------------------------------------
+# --- kill -9 --------------------------------------------------------------------------------------
 n_kills=0
 n_resumed=0
 for i in 0 1 2 3 4; do
@@ -92,22 +100,25 @@ for i in 0 1 2 3 4; do
         kill_in "$run" ' edit' $((edit_ms / 2))
     else
         kill_in "$run" edit.state $((edit_ms / 4)) # the edit goes on from its 50th step
-        kill_in "$run" '100% .* edit' 40           # while edit.h5, the model and the manifest are written
+        # while edit.h5, the model and the manifest are written
+        kill_in "$run" '100% .* edit' 40
         grep -qE ' 50/110 edit' "$run.err" && n_resumed=$((n_resumed + 1))
     fi
     kill_in "$run" ' eval' $((eval_ms / 3))
     verdict "run $i, killed 4 times, goes on to its end" "$MIP" "${command[@]}" --set output="$run"
     verdict "run $i has the bytes of the uninterrupted one" same "$run"
 done
-echo "# $n_kills kills: text ${landed[text]}, vision ${landed[vision]}, edit ${landed[edit]}, eval ${landed[eval]}, between stages ${landed[between]}"
+echo "# $n_kills kills: text ${landed[text]}, vision ${landed[vision]}, edit ${landed[edit]}," \
+    "eval ${landed[eval]}, between stages ${landed[between]}"
 verdict "20 processes were killed" test "$n_kills" -eq 20
 verdict "some while attributing" test $((landed[text] + landed[vision])) -ge 3
 verdict "some while editing" test "${landed[edit]}" -ge 3
 verdict "some edits went on from their stored state" test "$n_resumed" -ge 1
 verdict "some while answering" test "${landed[eval]}" -ge 3
 
-# --- signals ----------------------------------------------------------------------------------------------------------------------
-# stop SIGNAL STAGE MS SETTING: the signal while the stage works, the refusal of another setting, then the end of the run.
+# --- signals --------------------------------------------------------------------------------------
+# stop SIGNAL STAGE MS SETTING: the signal while the stage works, the refusal of another setting,
+# then the end of the run.
 stop() {
     local run=$work/$1 code fault=""
     start "$run"
@@ -117,11 +128,15 @@ stop() {
     wait "$pid"
     code=$?
     [ "$code" -eq 130 ] || fault="exit code $code; "
-    grep -qx "mip: stopped by SIG$1; the work so far is kept" "$run.err" || fault+="no word about it; "
+    grep -qx "mip: stopped by SIG$1; the work so far is kept" "$run.err" || \
+        fault+="no word about it; "
     grep -qx 'hint: the same command goes on from here' "$run.err" || fault+="no hint; "
-    [ ! -e "$run/manifest.json" ] || ! grep -q '"eval"' "$run/manifest.json" || fault+="the run had ended; "
-    result "SIG$1 while in$2: exit code 130, and it says that the work is kept" "${fault:+$fault$(cat "$run.err")}"
-    expect "the run stopped by SIG$1 does not go on with $4" 2 err='other (eval )?settings' err='hint: .*output folder' -- \
+    [ ! -e "$run/manifest.json" ] || ! grep -q '"eval"' "$run/manifest.json" || \
+        fault+="the run had ended; "
+    result "SIG$1 while in$2: exit code 130, and it says that the work is kept" \
+        "${fault:+$fault$(cat "$run.err")}"
+    expect "the run stopped by SIG$1 does not go on with $4" 2 err='other (eval )?settings' \
+        err='hint: .*output folder' -- \
         "${command[@]}" --set output="$run" --set "$4"
     verdict "the run stopped by SIG$1 goes on to its end" "$MIP" "${command[@]}" --set output="$run"
     verdict "the run stopped by SIG$1 has the bytes of the uninterrupted one" same "$run"
@@ -130,17 +145,19 @@ stop INT ' text' $((attribute_ms / 2)) attribute.top_k=3
 stop TERM ' edit' $((edit_ms / 2)) edit.lr=0.02
 stop USR1 ' eval' $((eval_ms / 3)) eval.max_new_tokens=5
 
-# --- two processes on one folder --------------------------------------------------------------------------------------------------
+# --- two processes on one folder ------------------------------------------------------------------
 run=$work/shared
 start "$run"
 reach "$run" ' eval'
 kill -STOP "$pid"
-expect "a second process on the folder says who holds it" 1 err="$run/lock is held by pid $pid on .* since 20" err='hint: wait for it to end' -- \
+expect "a second process on the folder says who holds it" 1 \
+    err="$run/lock is held by pid $pid on .* since 20" err='hint: wait for it to end' -- \
     "${command[@]}" --set output="$run"
 expect "an undo of a folder at work, too" 1 err="held by pid $pid" -- edit --undo "$run"
 kill -CONT "$pid"
 verdict "the first process does not notice" wait "$pid"
 verdict "and its bytes are those of a run alone" same "$run"
-expect "the lock of an ended process is no hindrance" 0 out='done already' -- "${command[@]}" --set output="$run"
+expect "the lock of an ended process is no hindrance" 0 out='done already' -- \
+    "${command[@]}" --set output="$run"
 
 finish

@@ -3,16 +3,25 @@
 # tests/cli/usage.sh - commands, options, help texts and exit codes, whatever a command does.
 source "$(dirname "$0")/../support/cli.sh"
 
-expect "no command prints the list of commands" 0 out='^usage: mip COMMAND' out='^  generate ' out='^exit codes' --
+expect "no command prints the list of commands" 0 out='^usage: mip COMMAND' out='^  generate ' \
+    out='^exit codes' --
 expect "help prints the list of commands" 0 out='^usage: mip COMMAND' -- help
 expect "--help is help" 0 out='^usage: mip COMMAND' -- --help
 expect "--version is version" 0 out='^mip [0-9]+\.[0-9]+\.[0-9]+$' -- --version
 expect "version as JSON" 0 out='"commit": "' -- version --json
 
-expect "a mistyped command names the nearest" 2 err="no command 'generat'" err='^hint: did you mean: mip generate$' -- generat
-expect "a command like none points to help" 2 err="no command 'zzzzzz'" err='^hint: type: mip help$' -- zzzzzz
-expect "a mistyped option names the nearest" 2 err='no option --promt' err='did you mean --prompt' -- generate --promt x
-expect "an option like none points to the help of its command" 2 err='no option --zzzzzzzz' err='hint: see: mip check --help' -- check --zzzzzzzz d
+expect "a mistyped command names the nearest" 2 err="no command 'generat'" \
+    err='^hint: did you mean: mip generate$' -- \
+    generat
+expect "a command like none points to help" 2 err="no command 'zzzzzz'" \
+    err='^hint: type: mip help$' -- \
+    zzzzzz
+expect "a mistyped option names the nearest" 2 err='no option --promt' err='did you mean --prompt' \
+    -- \
+    generate --promt x
+expect "an option like none points to the help of its command" 2 err='no option --zzzzzzzz' \
+    err='hint: see: mip check --help' -- \
+    check --zzzzzzzz d
 expect "an option without its value" 2 err='--model needs a value: --model DIR' -- generate --model
 expect "a flag with a value" 2 err='--json takes no value' -- check --json=1 d
 expect "an option given twice" 2 err='--model is given twice' -- generate --model a --model b
@@ -30,8 +39,11 @@ for command in $commands; do
     expect "$command --help" 0 out="^mip $command " -- "$command" --help
     verdict "help $command and $command --help are the same" cmp "$work/by_topic" "$work/out"
 done
-expect "help about nothing known names the nearest" 2 err="no help about 'confg'" err='did you mean: mip help config' -- help confg
-expect "help env lists the variables" 0 out='MIP_BACKEND_DIR' out='MIP_THREADS' out='MIP_LOG' -- help env
+expect "help about nothing known names the nearest" 2 err="no help about 'confg'" \
+    err='did you mean: mip help config' -- \
+    help confg
+expect "help env lists the variables" 0 out='MIP_BACKEND_DIR' out='MIP_THREADS' out='MIP_LOG' -- \
+    help env
 
 expect "help config prints the settings" 0 -- help config
 cp "$work/out" "$work/settings"
@@ -43,7 +55,8 @@ for key in $keys; do
 done
 result "help config mentions every key" "${missing:+missing:$missing}"
 
-for command in "help" "help config" "version" "doctor --json" "check tests/data/nano" "inspect $tiny/model"; do
+for command in "help" "help config" "version" "doctor --json" "check tests/data/nano" \
+    "inspect $tiny/model"; do
     # shellcheck disable=SC2086 # words of a command line
     "$MIP" $command >/dev/full 2>"$work/err"
     code=$?

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # tests/support/cli.sh - helpers of the command line tests; sourced by tests/cli/*.sh.
 #
-# Use     expect NAME CODE [out=REGEX | no_out=REGEX | err=REGEX]... -- ARGUMENTS   runs $MIP; one TAP line
-#         verdict NAME COMMAND...                                                  one TAP line by the command's exit status
-#         finish                                                                   the TAP plan; last line of a script
+# Use     expect NAME CODE [out=REGEX | no_out=REGEX | err=REGEX]... -- ARGUMENTS
+#             runs $MIP; one TAP line
+#         verdict NAME COMMAND...
+#             one TAP line by the command's exit status
+#         finish
+#             the TAP plan; last line of a script
 # Leaves  what the last run printed in $work/out and $work/err. $work is removed at the end.
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -52,9 +55,18 @@ expect() {
     fi
     for one in ${rules[@]+"${rules[@]}"}; do
         case $one in
-        out=*) grep -qE -- "${one#out=}" "$work/out" || fault="$fault; no '${one#out=}' on stdout" ;;
-        no_out=*) grep -qE -- "${one#no_out=}" "$work/out" && fault="$fault; '${one#no_out=}' on stdout" ;;
-        err=*) grep -qE -- "${one#err=}" "$work/err" || fault="$fault; no '${one#err=}' on stderr" ;;
+        out=*)
+            grep -qE -- "${one#out=}" "$work/out" ||
+                fault="$fault; no '${one#out=}' on stdout"
+            ;;
+        no_out=*)
+            grep -qE -- "${one#no_out=}" "$work/out" &&
+                fault="$fault; '${one#no_out=}' on stdout"
+            ;;
+        err=*)
+            grep -qE -- "${one#err=}" "$work/err" ||
+                fault="$fault; no '${one#err=}' on stderr"
+            ;;
         *) fault="$fault; the test has an unknown rule '$one'" ;;
         esac
     done

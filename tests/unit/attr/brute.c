@@ -13,7 +13,8 @@
 
 enum { MAX_ROWS = 512, MAX_LAYERS = 16 };
 
-/* One run of the whole model with layers 0..l of one stack overwritten; gradients at the tapped rows of these layers. */
+/* One run of the whole model with layers 0..l of one stack overwritten; gradients at the tapped
+ * rows of these layers. */
 typedef struct brute {
     exec *x;
     const model *m;
@@ -54,7 +55,8 @@ static void set_rows(brute *b) {
     }
 }
 
-/* Values that overwrite layer r of a run for candidate layer l (or exact candidate j >= 0) at alpha. */
+/* Values that overwrite layer r of a run for candidate layer l (or exact candidate
+ * j >= 0) at alpha. */
 static void values_of(const brute *b, int r, int l, int32_t j, double alpha, float *v) {
     const int64_t ffn = b->stack->ffn;
     int64_t n = 0;
@@ -122,8 +124,9 @@ static mip_status full_run(brute *b, const tap_list *taps, bool grad, double *lo
     MIP_TRY_GOTO(stack_trace_alloc(&m->text, &trace));
     MIP_TRY_GOTO(stack_fwd(&call, 0, m->text.n_layers, h, last, &trace));
     MIP_TRY_GOTO(exec_zero(x, dh, (size_t)(n * width) * sizeof *dh));
-    MIP_TRY_GOTO(
-        head_logp(x, &m->head, last, b->n_labels, b->label_rows, b->targets, NULL, each, dh, NULL));
+    MIP_TRY_GOTO(head_logp(x, &m->head, last,
+                           &(head_labels){b->n_labels, b->label_rows, b->targets, NULL}, each, dh,
+                           NULL));
     *logp = 0;
     for (int64_t i = 0; i < b->n_labels; i++) {
         *logp += each[i];
@@ -137,8 +140,8 @@ static mip_status full_run(brute *b, const tap_list *taps, bool grad, double *lo
         MIP_TRY_GOTO(EXEC_NEW(x, b->front.vision.n_features * width, &d_features));
         MIP_TRY_GOTO(EXEC_NEW(x, b->front.vision.n_patches * m->vision.width, &d_tower));
         MIP_TRY_GOTO(embed_rows_vjp(x, m, &b->front.text, &b->front.vision, dh, d_features));
-        MIP_TRY_GOTO(vision_vjp(x, m, &b->front.vision, taps, &vision, d_features, d_tower, NULL,
-                                NULL, NULL));
+        MIP_TRY_GOTO(vision_vjp(x, m, &b->front.vision, taps, &vision, d_features,
+                                &(vision_grads){.d_tower = d_tower}));
     }
 out:
     vision_trace_free(&vision);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/attr/brute.h - the oracle of attribution: one full forward and backward per layer and node, nothing reused.
+/* tests/unit/attr/brute.h - the oracle of attribution: one full forward and backward per
+ * layer and node, nothing reused.
  *
- * What    Written from the definition (algorithm.md section 1), with taps on a whole-sequence run: no carried state, no tangent, no
- *         prefix, no clean-node short cut. Only the final formula and the ranking are shared with the fast path; they have
- *         tests of their own. */
+ * What    Written from the definition (algorithm.md section 1), with taps on a whole-sequence run:
+ *         no carried state, no tangent, no prefix, no clean-node short cut. Only the final formula
+ *         and the ranking are shared with the fast path; they have tests of their own. */
 #ifndef MIP_TESTS_BRUTE_H
 #define MIP_TESTS_BRUTE_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/attr/fixture.h - a golden case on the tiny model as an attribution sample, and comparison of two results. */
+/* tests/unit/attr/fixture.h - a golden case on the tiny model as an attribution sample,
+ * and comparison of two results. */
 #ifndef MIP_TESTS_ATTR_FIXTURE_H
 #define MIP_TESTS_ATTR_FIXTURE_H
 
@@ -21,7 +22,8 @@ void fixture_close(fixture *f);
 /* result_create - arrays for one sample of a stack. */
 attribution_sample result_create(const stack *s, int64_t top_k);
 
-/* expect_same_result - scores within `tolerance` of the layer's largest, and the same path, in every layer. */
+/* expect_same_result - scores within `tolerance` of the layer's largest, and the same path,
+ * in every layer. */
 void expect_same_result(const stack *s, int64_t top_k, const attribution_sample *got,
                         const attribution_sample *wanted, double tolerance, const char *what);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/attr/test_fisher_vision.c - the fast vision attribution equals one full backward per layer and node. */
+/* tests/unit/attr/test_fisher_vision.c - the fast vision attribution equals one full
+ * backward per layer and node. */
 #include "attr/fisher_vision.h"
 
 #include <criterion/criterion.h>

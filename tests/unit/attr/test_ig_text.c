@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/attr/test_ig_text.c - the fast text path attribution equals one full backward per layer and node. */
+/* tests/unit/attr/test_ig_text.c - the fast text path attribution equals one full backward
+ * per layer and node. */
 #include "attr/ig_text.h"
 
 #include <criterion/criterion.h>
@@ -220,8 +221,10 @@ Test(ig_text, a_node_has_the_same_bits_alone_and_beside_others) {
     c.objective = CONFIG_OBJECTIVE_LOGP; // no common scale of the nodes
     attribution_sample a = result_create(&f.model.m.text, c.top_k);
     attribution_sample b = result_create(&f.model.m.text, c.top_k);
-    cr_assert_eq(ig_text_sample(&f.model.x, &f.model.m, &f.sample, &c, &alone, all_reuse, &a), MIP_OK);
-    cr_assert_eq(ig_text_sample(&f.model.x, &f.model.m, &f.sample, &c, &beside, all_reuse, &b), MIP_OK);
+    cr_assert_eq(ig_text_sample(&f.model.x, &f.model.m, &f.sample, &c, &alone, all_reuse, &a),
+                 MIP_OK);
+    cr_assert_eq(ig_text_sample(&f.model.x, &f.model.m, &f.sample, &c, &beside, all_reuse, &b),
+                 MIP_OK);
     expect_same_bits(&f, c.top_k, &a, &b, "nodes");
     attribution_sample_destroy(&a);
     attribution_sample_destroy(&b);
@@ -242,7 +245,8 @@ Test(ig_text, a_plugin_with_memory_of_its_own_gives_the_bits_of_the_kernels_it_w
     fixture_close(&plugin);
 }
 
-/* Multiply-adds of one block over R rows that see `keys` keys in all, in one pass; attention counts `products` of them. */
+/* Multiply-adds of one block over R rows that see `keys` keys in all, in one pass;
+ * attention counts `products` of them. */
 static double block_macs(const block_desc *d, double rows, double keys, double products) {
     const double c = (double)d->width;
     const double qkv = (double)((d->heads + 2 * d->kv_heads) * d->head_dim);
@@ -257,7 +261,8 @@ Test(ig_text, multiply_adds_agree_with_the_cost_model) {
     cr_assert_eq(quadrature_parse("radau4", &rule), MIP_OK);
     attribution_sample s = result_create(&f.model.m.text, paper.top_k);
     f.model.x.counts = (exec_counts){0};
-    cr_assert_eq(ig_text_sample(&f.model.x, &f.model.m, &f.sample, &paper, &rule, all_reuse, &s), MIP_OK);
+    cr_assert_eq(ig_text_sample(&f.model.x, &f.model.m, &f.sample, &paper, &rule, all_reuse, &s),
+                 MIP_OK);
 
     const block_desc *d = &f.model.m.text.blocks[0];
     const double layers = f.model.m.text.n_layers;
@@ -272,14 +277,14 @@ Test(ig_text, multiply_adds_agree_with_the_cost_model) {
     const double node = (double)(d->ffn * d->width);
     const double costly = rule.n - 1;
     double macs = layers * block_macs(d, p, p * (p + 1) / 2, 2); // prefix, once
-    macs += layers * (fwd + vjp) + 2 * head;                    // clean run and its backward
+    macs += layers * (fwd + vjp) + 2 * head;                     // clean run and its backward
     for (int l = 0; l < f.model.m.text.n_layers; l++) {
         const double above = layers - 1 - l;
         const double tangents = l > 0 ? 2 : 0; // of the product score and of completeness
         macs += costly * (fwd + tangents * jvp + above * (fwd + vjp) + 2 * head + node); // score
-        macs += costly * r * node + 2 * node;                                           // carry
-        macs += fwd + above * fwd + head + r * node;                                    // F at 0
-        macs += tangents * jvp + node + 2 * node;                                       // clean node
+        macs += costly * r * node + 2 * node;                                            // carry
+        macs += fwd + above * fwd + head + r * node;                                     // F at 0
+        macs += tangents * jvp + node + 2 * node;                                        // clean
     }
     const double counted = f.model.x.counts.gemm_macs;
     cr_expect(fabs(counted / macs - 1) < 0.1, "counted %.0f, the model says %.0f", counted, macs);

@@ -6,7 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Two nodes (weights 1/2), one row, two neurons. F = p: p at the nodes 0.25 and 0.5, clean 0.5, zero 0.1. */
+/* Two nodes (weights 1/2), one row, two neurons. F = p: p at the nodes 0.25 and 0.5,
+ * clean 0.5, zero 0.1. */
 static const float a[2] = {2, -1};
 static const float grad[4] = {4, 1, 2, 3}; // dlogp/da at node 0, node 1
 static const double unit[2] = {1, 2};
@@ -40,7 +41,8 @@ Test(score_reduce, product_is_the_product_of_the_two_sums) {
     float score[2];
     double activation[2];
     const layer_scores s = reduce(CONFIG_OBJECTIVE_P, CONFIG_SCORE_PRODUCT, score, activation);
-    // factors p_k / max p: .5, 1. sum w f g = .25*4 + .5*2 = 2 ; .25*1 + .5*3 = 1.75. P = .25*1 + .5*2 = 1.25
+    /* factors p_k / max p: .5, 1. sum w f g = .25*4 + .5*2 = 2 and .25*1 + .5*3 = 1.75;
+     * P = .25*1 + .5*2 = 1.25 */
     cr_expect_float_eq(score[0], (2 + 1.25) * (2 + 3), 1e-6);
     cr_expect_float_eq(score[1], (1.75 + 1.25) * (-1 + 3), 1e-6);
     cr_expect_float_eq(exp(s.log_scale), 0.5, 1e-12);

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes prompts.json: what transformers makes of some records of the nano data, for test_prompt.c.
 
-What:  python tests/unit/data/make_prompts.py (from the repository root; needs scripts/goldens/requirements.txt).
-       Per record: ids of the question prompt, ids and label positions of the answered one, sha256 of the pixels.
+What:  python tests/unit/data/make_prompts.py (from the repository root;
+needs scripts/goldens/requirements.txt).
+       Per record: ids of the question prompt, ids and label positions of the answered one,
+       sha256 of the pixels.
 """
+
 import hashlib
 import json
 import os
@@ -12,28 +15,41 @@ from PIL import Image
 from transformers import AutoTokenizer, Qwen2VLImageProcessor
 
 MODEL, DATA = "tests/golden/qwen25vl_tiny/model", "tests/data/nano"
-RECORDS = {"items.jsonl": ["nano/full/f007/mcq/img/0", "nano/full/f007/mcq/txt/1", "nano/full/f007/cloze/txt/0",
-                           "nano/celebrity/c002/gen/img/1"],
-           "train.jsonl": ["nano/train/f007/qa/img/3", "nano/train/f007/train/00"]}
+RECORDS = {
+    "items.jsonl": [
+        "nano/full/f007/mcq/img/0",
+        "nano/full/f007/mcq/txt/1",
+        "nano/full/f007/cloze/txt/0",
+        "nano/celebrity/c002/gen/img/1",
+    ],
+    "train.jsonl": ["nano/train/f007/qa/img/3", "nano/train/f007/train/00"],
+}
 PREFIX, END = " ", "<|im_end|>"
 
 
 def messages_of(line):
     if line["turns"]:
         kind = {"image": lambda v: {"type": "image"}, "text": lambda v: {"type": "text", "text": v}}
-        return [{"role": t["role"], "content": [kind[k](v) for part in t["content"] for k, v in part.items()]}
-                for t in line["turns"]]
+        return [
+            {
+                "role": t["role"],
+                "content": [kind[k](v) for part in t["content"] for k, v in part.items()],
+            }
+            for t in line["turns"]
+        ]
     question = line["question"]
     for letter, option in zip("ABCD", line["options"] or []):
         question += "\n%s: %s" % (letter, option)
     content = [{"type": "image"}] * len(line["images"]) + [{"type": "text", "text": question}]
-    return [{"role": "user", "content": content},
-            {"role": "assistant", "content": [{"type": "text", "text": PREFIX + line["answer_text"]}]}]
+    return [
+        {"role": "user", "content": content},
+        {"role": "assistant", "content": [{"type": "text", "text": PREFIX + line["answer_text"]}]},
+    ]
 
 
 def expand(text, grids, merge):
     for t, h, w in grids:
-        text = text.replace("<|image_pad|>", "<placeholder>" * (t * h * w // merge ** 2), 1)
+        text = text.replace("<|image_pad|>", "<placeholder>" * (t * h * w // merge**2), 1)
     return text.replace("<placeholder>", "<|image_pad|>")
 
 
@@ -65,9 +81,13 @@ def main():
                 grids = seen["image_grid_thw"].tolist()
                 sha = hashlib.sha256(seen["pixel_values"].astype("<f4").tobytes()).hexdigest()
             messages = messages_of(line)
-            for key, part, prompt in (("question", messages[:-1], True), ("answered", messages, False)):
-                text = tok.apply_chat_template(part, chat_template=template, tokenize=False,
-                                               add_generation_prompt=prompt)
+            for key, part, prompt in (
+                ("question", messages[:-1], True),
+                ("answered", messages, False),
+            ):
+                text = tok.apply_chat_template(
+                    part, chat_template=template, tokenize=False, add_generation_prompt=prompt
+                )
                 text = expand(text, grids, processor.merge_size)
                 encoded = tok(text, return_offsets_mapping=True)
                 entry[key] = encoded["input_ids"]

@@ -169,7 +169,7 @@ static double plain_logp(tiny_model *t, const sequence *prompt, const int32_t *i
     ASSERT_OK(embed_rows(x, m, &text, &vision, trace.features, h));
     const stack_call call = {.x = x, .s = &m->text, .rows = &text.layout};
     ASSERT_OK(stack_fwd(&call, 0, m->text.n_layers, h, h, NULL));
-    ASSERT_OK(head_logp(x, &m->head, h, n, rows, ids, NULL, each, NULL, NULL));
+    ASSERT_OK(head_logp(x, &m->head, h, &(head_labels){n, rows, ids, NULL}, each, NULL, NULL));
     for (int64_t i = 0; i < n; i++) {
         sum += each[i];
     }

@@ -147,7 +147,8 @@ static void check_head(const char *backend, int64_t vocab, const int32_t *target
     const head_grads grads = {.norm = {.dw = probe_zeros(&c.p, WIDTH)},
                               .dw = probe_zeros(&c.p, vocab * WIDTH)};
     const size_t mark = exec_mark(c.p.x);
-    ASSERT_OK(head_logp(c.p.x, &c.head, c.h, N_SCORED, rows, target, coef, logp, dh, &grads));
+    ASSERT_OK(head_logp(c.p.x, &c.head, c.h, &(head_labels){N_SCORED, rows, target, coef}, logp, dh,
+                        &grads));
     cr_assert_eq(exec_mark(c.p.x), mark);
     check_logp(backend, logp, e.logp, 5e-6);
     expect_close_f64("dh", probe_get(&c.p, dh, N_ROWS * WIDTH), e.dh, N_ROWS * WIDTH,
@@ -179,8 +180,8 @@ Test(head, log_probabilities_are_the_log_softmax_of_the_logits) {
         case_open(&c, backends[b], LARGE);
         float *dev = probe_zeros(&c.p, (int64_t)N_SCORED * LARGE);
         ASSERT_OK(head_logits(c.p.x, &c.head, c.h, N_SCORED, rows, dev));
-        ASSERT_OK(
-            head_logp(c.p.x, &c.head, c.h, N_SCORED, rows, large_targets, NULL, logp, NULL, NULL));
+        ASSERT_OK(head_logp(c.p.x, &c.head, c.h,
+                            &(head_labels){N_SCORED, rows, large_targets, NULL}, logp, NULL, NULL));
         const float *z = probe_get(&c.p, dev, (int64_t)N_SCORED * LARGE);
         for (int i = 0; i < N_SCORED; i++) {
             double sum = 0;
@@ -229,9 +230,10 @@ Test(head, tokens_spread_over_chunks_give_the_same_as_in_one_chunk) {
     large.vocab = TOKENS * APART;
     large.w = probe_put(&c.p, spread, large.vocab * WIDTH);
     float *dh[2] = {probe_zeros(&c.p, N_ROWS * WIDTH), probe_zeros(&c.p, N_ROWS * WIDTH)};
-    ASSERT_OK(head_logp(c.p.x, &c.head, c.h, N_SCORED, rows, target, coefs, logp[0], dh[0], NULL));
-    ASSERT_OK(
-        head_logp(c.p.x, &large, c.h, N_SCORED, rows, spread_target, coefs, logp[1], dh[1], NULL));
+    ASSERT_OK(head_logp(c.p.x, &c.head, c.h, &(head_labels){N_SCORED, rows, target, coefs}, logp[0],
+                        dh[0], NULL));
+    ASSERT_OK(head_logp(c.p.x, &large, c.h, &(head_labels){N_SCORED, rows, spread_target, coefs},
+                        logp[1], dh[1], NULL));
     check_logp("spread", logp[1], logp[0], 1e-12);
     expect_close("dh", probe_get(&c.p, dh[1], N_ROWS * WIDTH),
                  probe_get(&c.p, dh[0], N_ROWS * WIDTH), N_ROWS * WIDTH, 1e-6);
@@ -242,8 +244,8 @@ static void scored(void *ctx, double *out) {
     head_case *c = ctx;
     double logp[N_SCORED];
     *out = 0;
-    ASSERT_OK(
-        head_logp(c->p.x, &c->head, c->h, N_SCORED, rows, large_targets, NULL, logp, NULL, NULL));
+    ASSERT_OK(head_logp(c->p.x, &c->head, c->h, &(head_labels){N_SCORED, rows, large_targets, NULL},
+                        logp, NULL, NULL));
     for (int i = 0; i < N_SCORED; i++) {
         *out += (double)coefs[i] * logp[i];
     }
@@ -254,7 +256,8 @@ Test(head, gradient_of_the_hidden_state_equals_finite_differences) {
     double logp[N_SCORED];
     case_open(&c, "ref", LARGE);
     float *dh = probe_zeros(&c.p, N_ROWS * WIDTH);
-    ASSERT_OK(head_logp(c.p.x, &c.head, c.h, N_SCORED, rows, large_targets, coefs, logp, dh, NULL));
+    ASSERT_OK(head_logp(c.p.x, &c.head, c.h, &(head_labels){N_SCORED, rows, large_targets, coefs},
+                        logp, dh, NULL));
     const float *grad = probe_get(&c.p, dh, N_ROWS * WIDTH);
     for (int k = 0; k < 3; k++) {
         const float *v = probe_random(&c.p, N_ROWS * WIDTH, 1.0F, 10 + k);
@@ -279,7 +282,8 @@ Test(head, gradient_is_added_to_the_scored_rows_only) {
     const float *before = probe_random(&c.p, N_ROWS * WIDTH, 1.0F, 5);
     float *dh = probe_put(&c.p, before, N_ROWS * WIDTH);
     const expected_head e = expect_head(&c, small_targets, NULL);
-    ASSERT_OK(head_logp(c.p.x, &c.head, c.h, N_SCORED, rows, small_targets, NULL, logp, dh, NULL));
+    ASSERT_OK(head_logp(c.p.x, &c.head, c.h, &(head_labels){N_SCORED, rows, small_targets, NULL},
+                        logp, dh, NULL));
     const float *after = probe_get(&c.p, dh, N_ROWS * WIDTH);
     for (int i = 0; i < N_ROWS * WIDTH; i++) {
         const int row = i / WIDTH;
@@ -320,8 +324,8 @@ Test(head, a_certain_target_has_an_accurate_value_and_gradient) {
         const expected_head e = expect_head(&c, small_targets, (const float[]){0, 1, 0, 0});
         cr_assert(e.logp[1] < 0 && e.logp[1] > -1e-12, "%g", e.logp[1]);
         float *dh = probe_zeros(&c.p, N_ROWS * WIDTH);
-        ASSERT_OK(
-            head_logp(c.p.x, &c.head, c.h, 1, rows + 1, small_targets + 1, NULL, &logp, dh, NULL));
+        ASSERT_OK(head_logp(c.p.x, &c.head, c.h,
+                            &(head_labels){1, rows + 1, small_targets + 1, NULL}, &logp, dh, NULL));
         cr_expect_leq(fabs(logp - e.logp[1]), -1e-5 * e.logp[1], "%s: %.9g, expected %.9g",
                       backends[b], logp, e.logp[1]);
         expect_close_f64(backends[b], probe_get(&c.p, dh, N_ROWS * WIDTH), e.dh, N_ROWS * WIDTH,
@@ -341,8 +345,8 @@ Test(head, an_impossible_target_has_a_finite_log_probability) {
     probe_write(&c.p, c.head.w, w, SMALL * WIDTH);
     const expected_head e = expect_head(&c, small_targets, NULL);
     cr_assert_lt(e.logp[0], -750.0); // exp of its negative overflows
-    ASSERT_OK(
-        head_logp(c.p.x, &c.head, c.h, N_SCORED, rows, small_targets, NULL, logp, NULL, NULL));
+    ASSERT_OK(head_logp(c.p.x, &c.head, c.h, &(head_labels){N_SCORED, rows, small_targets, NULL},
+                        logp, NULL, NULL));
     check_logp("impossible", logp, e.logp, 1e-3);
     probe_close(&c.p);
 }
@@ -353,11 +357,13 @@ Test(head, targets_outside_the_vocabulary_are_refused) {
     double logp;
     case_open(&c, "ref", SMALL);
     for (int i = 0; i < 2; i++) {
-        ASSERT_FAILS(head_logp(c.p.x, &c.head, c.h, 1, rows, targets + i, NULL, &logp, NULL, NULL),
+        ASSERT_FAILS(head_logp(c.p.x, &c.head, c.h, &(head_labels){1, rows, targets + i, NULL},
+                               &logp, NULL, NULL),
                      MIP_E_ARG, "vocabulary of 50");
     }
     /* None asked. */
-    ASSERT_OK(head_logp(c.p.x, &c.head, c.h, 0, rows, targets, NULL, &logp, NULL, NULL));
+    ASSERT_OK(
+        head_logp(c.p.x, &c.head, c.h, &(head_labels){0, rows, targets, NULL}, &logp, NULL, NULL));
     probe_close(&c.p);
 }
 
@@ -371,9 +377,10 @@ Test(head, a_nan_in_the_hidden_state_or_in_the_weights_is_named) {
             // row 1 is scored second; token 49 is its target
             probe_write(&c.p, in_weights ? c.head.w + 49 * WIDTH + 2 : c.h + WIDTH + 2, &nan, 1);
             const size_t mark = exec_mark(c.p.x);
-            ASSERT_FAILS(head_logp(c.p.x, &c.head, c.h, in_weights ? 1 : N_SCORED,
-                                   rows + in_weights, small_targets + in_weights, NULL, logp, NULL,
-                                   NULL),
+            ASSERT_FAILS(head_logp(c.p.x, &c.head, c.h,
+                                   &(head_labels){in_weights ? 1 : N_SCORED, rows + in_weights,
+                                                  small_targets + in_weights, NULL},
+                                   logp, NULL, NULL),
                          MIP_E_NUMERIC, "token 49 at row 1");
             cr_assert_eq(exec_mark(c.p.x), mark);
             probe_close(&c.p);

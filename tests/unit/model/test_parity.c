@@ -116,7 +116,8 @@ static void check_loss(tiny_forward *f, golden *g, const char *name, int64_t beg
     double logp[MAX_ROWS];
     double loss = 0;
     const int64_t n = golden_targets(g, begin, rows, targets);
-    ASSERT_OK(head_logp(&f->t.x, &f->t.m.head, f->last, n, rows, targets, NULL, logp, NULL, NULL));
+    ASSERT_OK(head_logp(&f->t.x, &f->t.m.head, f->last, &(head_labels){n, rows, targets, NULL},
+                        logp, NULL, NULL));
     for (int64_t i = 0; i < n; i++) {
         loss -= logp[i] / (double)n;
     }

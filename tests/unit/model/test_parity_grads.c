@@ -75,7 +75,8 @@ static void run_backward(backward *b, int64_t n, const int32_t *rows, const int3
     const head_grads head = {.norm = {.dw = grad_of(b, m->head.norm.w)},
                              .dw = grad_of(b, m->head.w)};
     b->d_last = tiny_forward_zeros(f, elems);
-    ASSERT_OK(head_logp(x, &m->head, f->last, n, rows, targets, coef, logp, b->d_last, &head));
+    ASSERT_OK(head_logp(x, &m->head, f->last, &(head_labels){n, rows, targets, coef}, logp,
+                        b->d_last, &head));
     b->dh = tiny_forward_zeros(f, elems);
     ASSERT_OK(exec_copy(x, b->dh, b->d_last, (size_t)elems * sizeof(float)));
     const stack_call call = tiny_forward_text_call(f);
@@ -118,7 +119,10 @@ static void run_input_side(backward *b) {
     const linear_grads patch = grads_of_linear(b, &m->patch_embed);
     ASSERT_OK(embed_rows_vjp(x, m, &f->text, &f->vision, b->dh, d_features));
     ASSERT_OK(vision_vjp(x, m, &f->vision, &f->vision_taps.list, &f->vision_trace, d_features,
-                         b->d_tower, b->vision, &b->merger, b->d_pixels));
+                         &(vision_grads){.d_tower = b->d_tower,
+                                         .d_pixels = b->d_pixels,
+                                         .blocks = b->vision,
+                                         .merger = &b->merger}));
     ASSERT_OK(linear_vjp_weights(x, &m->patch_embed, f->vision.n_patches, f->vision.pixels,
                                  b->d_tower, &patch));
 }

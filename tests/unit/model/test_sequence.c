@@ -223,7 +223,8 @@ static void forward_and_back(tiny_model *t, const sequence *s) {
     ASSERT_OK(EXEC_NEW(x, vision.n_patches * t->m.vision.width, &d_tower));
     ASSERT_OK(embed_rows(x, &t->m, &text, &vision, trace.features, h));
     ASSERT_OK(embed_rows_vjp(x, &t->m, &text, &vision, h, d_features));
-    ASSERT_OK(vision_vjp(x, &t->m, &vision, NULL, &trace, d_features, d_tower, NULL, NULL, NULL));
+    ASSERT_OK(vision_vjp(x, &t->m, &vision, NULL, &trace, d_features,
+                         &(vision_grads){.d_tower = d_tower}));
     vision_trace_free(&trace);
     vision_pack_destroy(&vision);
     text_pack_destroy(&text);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/run/test_experiment.c - what a fingerprint depends on, and what opening an experiment leaves on the disk. */
+/* tests/unit/run/test_experiment.c - what a fingerprint depends on, and what opening
+ * an experiment leaves on the disk. */
 #include <stdio.h>
 #include <string.h>
 

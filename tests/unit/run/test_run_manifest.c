@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/run/test_run_manifest.c - the marks of finished stages: written, read again, refused for other settings. */
+/* tests/unit/run/test_run_manifest.c - the marks of finished stages: written, read again,
+ * refused for other settings. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/run/test_run_samples.c - whose rows are attributed and edited: forget people, and retain people drawn by the seed. */
+/* tests/unit/run/test_run_samples.c - whose rows are attributed and edited: forget people,
+ * and retain people drawn by the seed. */
 #include <string.h>
 
 #include "run/run_samples.h"

@@ -189,7 +189,7 @@ Test(h5_attribution, other_files_and_bad_edit_sets_are_refused) {
 }
 
 /* h5dump shows what other programs see; its first line, which names the file, is left out.
- * After a wanted change, in this folder: h5dump -H -A 0 FILE | tail -n +2 > attribution_layout.txt */
+ * After a wanted change: h5dump -H -A 0 FILE | tail -n +2 > .../attribution_layout.txt */
 Test(h5_attribution, the_layout_is_the_golden_one) {
     temp_dir t;
     arena a;

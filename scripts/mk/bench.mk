@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# scripts/mk/bench.mk - the benchmark against PyTorch; see bench/README.md.
+
+## bench: mip attribute beside a plain loop in PyTorch (says what Python it needs)
+.PHONY: bench
+bench: all
+	@bench/attribute.sh
