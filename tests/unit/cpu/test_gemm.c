@@ -15,6 +15,7 @@
 
 #include "cpu/cpu_backend.h"
 #include "cpu/tile_gemm.h"
+#include "support/share_work.h"
 
 enum { MAX_ROWS = 300 };
 
@@ -61,6 +62,7 @@ static void check_rows(mip_gemm_form form, int64_t n, int64_t k, int accumulate,
 }
 
 Test(gemm, row_bits_do_not_depend_on_the_other_rows_or_threads) {
+    share_all_work();
     for (int form = MIP_GEMM_NT; form <= MIP_GEMM_NN; form++) {
         check_rows((mip_gemm_form)form, 96, 64, 0, 1);
         check_rows((mip_gemm_form)form, 40, 33, 1, 1);
@@ -92,6 +94,7 @@ Test(gemm, same_row_at_every_place_of_a_panel_gives_the_same_bits) {
 }
 
 Test(gemm, weight_gradients_have_the_same_bits_on_any_number_of_threads) {
+    share_all_work();
     enum { M = 500, N = 450, K = 77 };
     float *a = random_new(K * M, 1.0F, 1);
     float *d = random_new(K * N, 1.0F, 2);
@@ -125,6 +128,7 @@ Test(gemm, weight_gradients_have_the_same_bits_on_any_number_of_threads) {
 }
 
 Test(gemm, leaves_the_callers_thread_setting_alone) {
+    share_all_work();
     float *x = random_new(64 * 64, 1.0F, 1);
     float *c = random_new(64 * 64, 1.0F, 2);
     omp_set_num_threads(3);

@@ -12,6 +12,7 @@
 #include <criterion/criterion.h>
 
 #include "cpu/cpu_backend.h"
+#include "support/share_work.h"
 
 #define FOR_BOTH(b)                                                                                \
     for (const mip_backend *b = ref_backend_get(); b != NULL;                                      \
@@ -245,6 +246,7 @@ static void run_all(const mip_backend *b, float *out) {
 }
 
 Test(fast_move, bits_do_not_depend_on_threads_and_values_equal_the_reference) {
+    share_all_work();
     const int64_t n = 3 * ROWS * WIDTH;
     float *one = random_new(n, 1.0F, 0);
     float *many = random_new(n, 1.0F, 0);

@@ -14,6 +14,7 @@
 #include "support/both_backends.h"
 #include "support/check_status.h"
 #include "support/golden.h"
+#include "support/share_work.h"
 #include "support/tiny_model.h"
 
 enum { ARENA_BYTES = 64 << 20, MAX_IDS = 256, MAX_CASES = 8 };
@@ -118,6 +119,7 @@ ParameterizedTest(const backend_name *b, generate,
     generated alone[MAX_CASES];
     generated batch[MAX_CASES];
     const generate_options options = {.max_new_tokens = 12, .repetition_penalty = 1.3};
+    share_all_work();
     cases_open(&c);
     tiny_model_open(&t, b->name, "model", ARENA_BYTES);
     t.m.stop[0] = 307; // some end early, others run on

@@ -12,6 +12,7 @@
 #include "ops/ops.h"
 #include "support/check_status.h"
 #include "support/golden.h"
+#include "support/share_work.h"
 #include "support/tiny_forward.h"
 
 enum { ARENA_BYTES = 64 << 20, IMAGE = 390 };
@@ -201,6 +202,7 @@ static void check_alone(const char *backend, int threads) {
 }
 
 Test(sequence, a_row_has_the_same_bits_alone_and_in_a_pack_on_any_number_of_threads) {
+    share_all_work();
     check_alone("ref", 1);
     for (int threads = 1; threads <= 4; threads *= 2) {
         check_alone("cpu", threads);

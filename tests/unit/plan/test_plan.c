@@ -61,8 +61,8 @@ Test(plan, the_table_has_device_weights_stages_peak_and_time) {
         strstr(out.text, "eval                        140 questions          20.0         25.0    "
                          "    0.060       1:00\n"),
         "%s", out.text);
-    cr_expect_not_null(strstr(out.text, "peak     55.0 MiB; about 1:05 at the measured rate"),
-                       "%s", out.text);
+    cr_expect_not_null(strstr(out.text, "peak     55.0 MiB; about 1:05 at the measured rate"), "%s",
+                       out.text);
     str_deinit(&out);
 }
 

@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "base/status_priv.h"
 #include "edit_fixture.h"
+#include "support/share_work.h"
 #include "support/tmp_dir.h"
 #include "unlearn/direction.h"
 #include "unlearn/edit_pass.h"
@@ -273,6 +274,7 @@ Test(rmisu, a_state_of_another_edit_is_refused) {
 }
 
 Test(rmisu, the_bits_do_not_depend_on_the_number_of_threads) {
+    share_all_work();
     float *one = NULL;
     rmisu_result result;
     const int before = omp_get_max_threads();
