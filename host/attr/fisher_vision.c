@@ -357,18 +357,10 @@ out:
 /* Layer l on the path-scaled trajectory: only its FFN differs from the scored run. */
 static mip_status carry(vision_run *r, int l) {
     tower_group *g = &r->costly;
-    const block_desc *d = block_at(r, l);
-    const size_t mark = exec_mark(r->x);
-    float *a = NULL;
     node_taps taps;
     taps_at(r, g, l, -1, &taps);
     const block_call call = block_call_at(r, g, l, &taps.list);
-    MIP_TRY(EXEC_NEW(r->x, g->pack.n_patches * d->ffn, &a));
-    MIP_TRY(block_activation(&call, &g->passed[l], a));
-    MIP_TRY(exec_copy(r->x, g->state, g->passed[l].mid, (size_t)tower_elems(r, g) * sizeof(float)));
-    MIP_TRY(linear_fwd(r->x, &d->ffn_out, g->pack.n_patches, a, g->state, 1));
-    exec_release(r->x, mark);
-    return MIP_OK;
+    return block_output(&call, &g->passed[l], g->state);
 }
 
 /* A[j]: the clean activation summed over the tapped rows, signed or absolute (choice i). */

@@ -374,8 +374,6 @@ static mip_status seed(const text_run *r, int l, int tangent, float *e) {
  * with the layer's own seed. */
 static mip_status carry(const text_run *r, carried *c, int l, const scored_layer *s,
                         bool move_state) {
-    const block_desc *d = block_at(r, l);
-    const int64_t n_rows = c->nodes.n * r->lm.n_rows;
     const size_t bytes = (size_t)state_elems(r, c) * sizeof(float);
     const size_t mark = exec_mark(r->x);
     const bool live = r->config->nonpath == CONFIG_NONPATH_LIVE;
@@ -384,9 +382,9 @@ static mip_status carry(const text_run *r, carried *c, int l, const scored_layer
     node_taps taps;
     node_taps_entries(&c->nodes, l, activation_at(r, l), cols, n, live, &taps);
     const block_call call = block_call_at(r, c, l, &taps.list);
-    float *a = NULL; // the seeds, later the FFN activations of the path-scaled layer
+    float *e = NULL; // seed of a tangent
 
-    MIP_TRY(EXEC_NEW(r->x, n_rows * d->ffn, &a));
+    MIP_TRY(EXEC_NEW(r->x, r->n_tapped * r->m->text.ffn, &e));
     for (int t = 0; t < N_TANGENTS; t++) {
         if (c->tangent[t] == NULL) {
             continue;
@@ -397,13 +395,11 @@ static mip_status carry(const text_run *r, carried *c, int l, const scored_layer
         } else {
             MIP_TRY(exec_copy(r->x, c->tangent[t], s->tangent[t], bytes));
         }
-        MIP_TRY(seed(r, l, t, a));
-        MIP_TRY(add_column(r, c, l, a, c->tangent[t]));
+        MIP_TRY(seed(r, l, t, e));
+        MIP_TRY(add_column(r, c, l, e, c->tangent[t]));
     }
     if (move_state) { // last: a tangent still reads the state the layer began with
-        MIP_TRY(block_activation(&call, &s->saved, a));
-        MIP_TRY(exec_copy(r->x, c->state, s->saved.mid, bytes));
-        MIP_TRY(linear_fwd(r->x, &d->ffn_out, n_rows, a, c->state, 1));
+        MIP_TRY(block_output(&call, &s->saved, c->state));
     }
     exec_release(r->x, mark);
     return MIP_OK;

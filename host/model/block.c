@@ -133,20 +133,31 @@ mip_status block_activation(const block_call *c, const block_saved *s, float *a)
     return taps_fwd(c->x, c->taps, c->layer, c->rows->n_rows, c->desc->ffn, a);
 }
 
+mip_status block_output(const block_call *c, const block_saved *s, float *out) {
+    const block_desc *d = c->desc;
+    const int64_t n = c->rows->n_rows;
+    const size_t mark = exec_mark(c->x);
+    float *a = NULL;
+    MIP_TRY(EXEC_NEW(c->x, n * d->ffn, &a));
+    MIP_TRY(block_activation(c, s, a));
+    MIP_TRY(exec_copy(c->x, out, s->mid, (size_t)(n * d->width) * sizeof *out));
+    MIP_TRY(linear_fwd(c->x, &d->ffn_out, n, a, out, 1));
+    exec_release(c->x, mark);
+    return MIP_OK;
+}
+
 mip_status block_fwd(const block_call *c, const float *in, float *out, block_saved *s) {
     const block_desc *d = c->desc;
     const int64_t n = c->rows->n_rows;
-    const size_t hidden_bytes = (size_t)(n * d->width) * sizeof(float);
     const size_t mark = exec_mark(c->x);
     float *y = NULL;
-    float *a = NULL;
 
     s->in = in;
     MIP_TRY(norm_new(c, &d->attention_norm, in, &y));
     MIP_TRY(linear_fwd(c->x, &d->qkv, n, y, s->qkv, 0));
     MIP_TRY(rotate(c, s->qkv, 0));
     MIP_TRY(attention_fwd(c->x, attention_args(c, s)));
-    MIP_TRY(exec_copy(c->x, s->mid, in, hidden_bytes));
+    MIP_TRY(exec_copy(c->x, s->mid, in, (size_t)(n * d->width) * sizeof *in));
     MIP_TRY(linear_fwd(c->x, &d->attention_out, n, s->o, s->mid, 1));
     exec_release(c->x, mark);
 
@@ -154,12 +165,7 @@ mip_status block_fwd(const block_call *c, const float *in, float *out, block_sav
     MIP_TRY(linear_fwd(c->x, &d->ffn_in, n, y, s->ffn_pre, 0));
     exec_release(c->x, mark);
 
-    MIP_TRY(EXEC_NEW(c->x, n * d->ffn, &a));
-    MIP_TRY(block_activation(c, s, a));
-    MIP_TRY(exec_copy(c->x, out, s->mid, hidden_bytes));
-    MIP_TRY(linear_fwd(c->x, &d->ffn_out, n, a, out, 1));
-    exec_release(c->x, mark);
-    return MIP_OK;
+    return block_output(c, s, out);
 }
 
 static bool linear_wanted(const linear_grads *g) {

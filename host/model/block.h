@@ -106,6 +106,10 @@ mip_status block_vjp(const block_call *c, const block_saved *saved, float *dh,
  * have tangent zero. */
 mip_status block_jvp(const block_call *c, const block_saved *saved, float *th);
 
+/* block_output - out [N, C] overwritten from saved: mid + ffn_out(a) with the call's taps on a.
+ * Another out for the same saved is how a run branches off with other neurons overwritten. */
+mip_status block_output(const block_call *c, const block_saved *saved, float *out);
+
 /* block_activation - a [N, F] recomputed from saved, taps applied. */
 mip_status block_activation(const block_call *c, const block_saved *saved, float *a);
 
