@@ -112,7 +112,7 @@ run_cli() {
 
 run_lint() {
     local check
-    for check in lint-format lint-layers lint-rules lint-headers lint-cppcheck; do
+    for check in lint-format lint-layers lint-rules lint-headers lint-clang lint-cppcheck; do
         if make --no-print-directory "$check" >"$log" 2>&1; then
             printf 'ok - %s\n' "$check" >"$log"
         else
