@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 enum { LINE_BYTES = 8192 }; // the flags line of a processor is about 2,000
@@ -84,6 +85,17 @@ static int64_t kib_of(const char *key) {
                : 0;
 }
 
+/* Without /proc the kernel still tells its memory, but not how much of the page cache could go. */
+static void read_memory(machine *m) {
+    struct sysinfo info;
+    m->memory_bytes = kib_of("MemTotal");
+    m->memory_free_bytes = kib_of("MemAvailable");
+    if (m->memory_bytes == 0 && sysinfo(&info) == 0) {
+        m->memory_bytes = (int64_t)info.totalram * (int64_t)info.mem_unit;
+        m->memory_free_bytes = (int64_t)(info.freeram + info.bufferram) * (int64_t)info.mem_unit;
+    }
+}
+
 /* Control groups, version 2: what a container may use. */
 static void read_limits(machine *m) {
     char line[64];
@@ -129,8 +141,7 @@ static void read_nvidia(machine *m) {
 machine machine_get(void) {
     machine m = {0};
     read_cpu(&m);
-    m.memory_bytes = kib_of("MemTotal");
-    m.memory_free_bytes = kib_of("MemAvailable");
+    read_memory(&m);
     read_limits(&m);
     read_nvidia(&m);
     return m;
