@@ -12,7 +12,8 @@
 
 #include "base/status_priv.h"
 
-enum { ALIGN_BYTES = 16, BLOCK_BYTES = 64 * 1024 };
+/* Blocks double from the first to the largest size: there are thousands of small arenas. */
+enum { ALIGN_BYTES = 16, FIRST_BLOCK_BYTES = 2 * 1024, LARGEST_BLOCK_BYTES = 256 * 1024 };
 
 struct arena_block {
     arena_block *previous;
@@ -23,6 +24,7 @@ struct arena_block {
 
 void arena_init(arena *a) {
     a->head = NULL;
+    a->next_block_bytes = FIRST_BLOCK_BYTES;
 }
 
 void arena_deinit(arena *a) {
@@ -30,7 +32,7 @@ void arena_deinit(arena *a) {
 }
 
 static mip_status block_add(arena *a, size_t bytes) {
-    const size_t capacity = bytes > BLOCK_BYTES ? bytes : BLOCK_BYTES;
+    const size_t capacity = bytes > a->next_block_bytes ? bytes : a->next_block_bytes;
     if (capacity > SIZE_MAX - sizeof(arena_block)) {
         MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate %zu bytes", bytes);
     }
@@ -42,6 +44,9 @@ static mip_status block_add(arena *a, size_t bytes) {
     block->capacity_bytes = capacity;
     block->used_bytes = 0;
     a->head = block;
+    if (capacity == a->next_block_bytes && capacity < LARGEST_BLOCK_BYTES) {
+        a->next_block_bytes *= 2;
+    }
     return MIP_OK;
 }
 

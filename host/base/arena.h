@@ -13,7 +13,8 @@
 typedef struct arena_block arena_block;
 
 typedef struct arena {
-    arena_block *head; // newest block
+    arena_block *head;       // newest block
+    size_t next_block_bytes; // capacity of the next one, unless more is asked for
 } arena;
 
 typedef struct arena_mark {

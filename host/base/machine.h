@@ -23,4 +23,7 @@ typedef struct machine {
 
 machine machine_get(void);
 
+/* machine_peak_resident_bytes - the most memory this process has had so far. */
+int64_t machine_peak_resident_bytes(void);
+
 #endif

@@ -89,8 +89,8 @@ mip_status plan_print(const plan *p, str *out) {
     }
     char time[CLOCK_DURATION_BYTES];
     clock_duration(seconds, time);
-    return str_printf(out, "\npeak     %.1f MiB; about %s at the measured rate\n",
-                      (double)plan_peak_bytes(p) / mib, time);
+    return str_printf(out, "\npeak     %.1f MiB, program included; about %s at the measured rate\n",
+                      (double)(plan_peak_bytes(p) + p->program_bytes) / mib, time);
 }
 
 mip_status plan_check(const plan *p) {

@@ -25,6 +25,7 @@ typedef struct plan_stage {
 typedef struct plan {
     const char *device;
     const char *weights_note; // how weights are kept, e.g. "bf16 in the files, f32 in memory"
+    size_t program_bytes;     // the process before it loads weights: code, libraries, data set
     size_t weights_bytes;
     size_t available_bytes; // free memory of the device
     bool host_shared;       // device memory is host memory: the two add up
@@ -37,7 +38,7 @@ typedef struct plan {
  * Needs an arena with room for them: reserves it if it is empty. */
 mip_status plan_measure_rate(exec *x, int64_t rows, int64_t n, int64_t k, double *flops_per_s);
 
-/* plan_peak_bytes - weights plus the hungriest stage. */
+/* plan_peak_bytes - weights plus the hungriest stage: what must be free (the program is there). */
 size_t plan_peak_bytes(const plan *p);
 
 /* plan_print - the table, appended to out. */

@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/utsname.h>
 
 #include "base/build_info.h"
@@ -98,12 +97,6 @@ static mip_status put_stages(json_writer *w, const run_manifest *m) {
     return json_end(w);
 }
 
-static int64_t peak_resident_bytes(void) {
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (int64_t)usage.ru_maxrss * 1024;
-}
-
 mip_status run_manifest_finish(experiment *e, run_stage stage, const char *fingerprint,
                                double seconds) {
     mip_status status = MIP_OK;
@@ -114,7 +107,7 @@ mip_status run_manifest_finish(experiment *e, run_stage stage, const char *finge
     MIP_TRY_GOTO(run_manifest_read(&e->memory, e->dir, &m));
     snprintf(m.stages[stage].fingerprint, sizeof m.stages[stage].fingerprint, "%s", fingerprint);
     m.stages[stage].seconds = seconds;
-    m.stages[stage].peak_bytes = peak_resident_bytes();
+    m.stages[stage].peak_bytes = machine_peak_resident_bytes();
     json_writer w = json_writer_start(&text, true);
     MIP_TRY_GOTO(json_begin_object(&w, NULL));
     MIP_TRY_GOTO(put_origin(&w, e));

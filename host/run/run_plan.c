@@ -2,6 +2,7 @@
 /* host/run/run_plan.c - see run_plan.h. */
 #include "run/run_plan.h"
 
+#include "base/machine.h"
 #include "base/status_priv.h"
 #include "ops/exec_pool.h"
 #include "run/stage_attribute.h"
@@ -72,6 +73,7 @@ mip_status run_plan(experiment *e, plan *out) {
     MIP_TRY(e->session.x.backend->device.info(e->session.x.backend->self, 0, device));
     *out = (plan){.device = device->name,
                   .weights_note = "read in the files' dtype, kept as f32",
+                  .program_bytes = (size_t)machine_peak_resident_bytes(),
                   .weights_bytes = e->session.model.weights_bytes,
                   .available_bytes = device->free_bytes,
                   .host_shared = true};
