@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """scripts/make_goldens.py - make the files of tests/golden with the reference implementations.
 
-What    runs the modules of scripts/goldens: the tiny model and its cases (transformers),
+What    runs the modules of scripts/goldens: the tiny models and their cases (transformers),
         tokenizer (tokenizers), images (Pillow, transformers), AdamW (torch), an edit and path
         attribution (both). Checks the oracle first and stops at the first failed check.
 Usage   python scripts/make_goldens.py [--out tests/golden]
-            [--only qwen25vl tokenizer image adamw edit attribution]
+            [--only qwen25vl qwen2vl tokenizer image adamw edit attribution]
 Needs   pip install -r scripts/goldens/requirements.txt; two runs write the same bytes."""
 
 import argparse
@@ -26,8 +26,8 @@ import transformers  # noqa: E402
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from goldens import adamw, attribution, base, edit, images  # noqa: E402
-from goldens import qwen25vl_cases, qwen25vl_tiny, text  # noqa: E402
+from goldens import adamw, attribution, base, edit, family_cases, images  # noqa: E402
+from goldens import qwen25vl_cases, qwen25vl_tiny, qwen2vl_tiny, text  # noqa: E402
 
 
 def make_qwen25vl(out):
@@ -38,6 +38,7 @@ def make_qwen25vl(out):
 
 PARTS = {
     "qwen25vl": make_qwen25vl,  # first: the tokenizer and image files use its folder
+    "qwen2vl": lambda out: family_cases.make(qwen2vl_tiny, out / qwen2vl_tiny.FAMILY),
     "tokenizer": lambda out: text.make(out, out / qwen25vl_tiny.FAMILY / "model" / "tokenizer.json"),
     "image": lambda out: images.make(out, out / qwen25vl_tiny.FAMILY / "model" / "preprocessor_config.json"),
     "adamw": adamw.make,

@@ -28,5 +28,6 @@ typedef struct family {
 mip_status family_find(const json_doc *config, const family **out);
 
 extern const family family_qwen2_5_vl;
+extern const family family_qwen2_vl;
 
 #endif

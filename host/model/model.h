@@ -17,7 +17,7 @@ enum { MODEL_MAX_STOP = 8, MROPE_SECTIONS = 3 };
 
 typedef struct vision_desc {
     int64_t patch, temporal, merge; // 14, 2, 2
-    int64_t window_cells;           // side of a window in merged cells
+    int64_t window_cells;           // side of a window in merged cells, or WINDOW_WHOLE_FRAME
     int64_t patch_dim;              // columns of pixel rows: 3 * temporal * patch * patch
     float rope_theta;
     int64_t min_pixels, max_pixels; // preprocessor_config.json

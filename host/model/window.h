@@ -18,6 +18,9 @@
 
 #include "model/positions.h"
 
+/* As a side: no windows, every frame is one. */
+enum { WINDOW_WHOLE_FRAME = 1 << 30 };
+
 /* window_count - number of windows of side x side cells of an image (all frames). */
 int64_t window_count(const cell_grid *grid, int64_t side);
 

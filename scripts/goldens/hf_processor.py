@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""scripts/goldens/hf_processor.py - the Qwen2.5-VL processor from a model folder,
+"""scripts/goldens/hf_processor.py - the Qwen-VL processors from a model folder,
 without torchvision.
 
 What    load_processor(folder): slow (PIL) image processor, fast tokenizer, the folder's
         own chat template.
-Used by qwen25vl_tiny.py, ../check_in_transformers.py."""
+Used by qwen25vl_cases.py, qwen2vl_tiny.py, ../check_in_transformers.py."""
 
 import json
 from pathlib import Path
@@ -14,11 +14,12 @@ from transformers.models.qwen2_5_vl.processing_qwen2_5_vl import Qwen2_5_VLProce
 from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageProcessor
 
 
-class Processor(Qwen2_5_VLProcessor):
+def without_video(processor_class):
     """The published processor without its video part, which needs torchvision and is not used here.
     """
-
-    attributes = ["image_processor", "tokenizer"]
+    return type(
+        processor_class.__name__, (processor_class,), {"attributes": ["image_processor", "tokenizer"]}
+    )
 
 
 def chat_template(folder, tokenizer):
@@ -32,8 +33,9 @@ def chat_template(folder, tokenizer):
     return tokenizer.chat_template
 
 
-def load_processor(folder):
+def load_processor(folder, processor_class=Qwen2_5_VLProcessor):
     folder = Path(folder)
     tokenizer = Qwen2TokenizerFast.from_pretrained(str(folder))
     image_processor = Qwen2VLImageProcessor.from_pretrained(str(folder))
-    return Processor(image_processor, tokenizer, chat_template=chat_template(folder, tokenizer))
+    made = without_video(processor_class)
+    return made(image_processor, tokenizer, chat_template=chat_template(folder, tokenizer))

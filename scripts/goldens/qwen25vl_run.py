@@ -7,11 +7,12 @@ What    Recorder: forward hooks that keep each quantity the engine is compared o
 Shapes  text.hidden [L+1,T,C] is the residual stream (row 0 = merged embeddings, row
         l = after l blocks, before the final norm; HF's own last hidden state is text.normed);
         vit.hidden [Lv+1,P,C] in window order as HF has it.
-Used by qwen25vl_cases.py, preflight.py."""
+Used by qwen25vl_cases.py, family_cases.py, preflight.py."""
 
 import torch
 import torch.autograd.forward_ad as fwd
 
+from . import parts
 from .base import as_array, normal, peak_error, require
 
 LABEL_NONE = -100
@@ -23,17 +24,17 @@ class Recorder:
     def __init__(self, model):
         self.kept = {}
         self.handles = []
-        text, vit = model.model.language_model, model.model.visual
-        for part, blocks in (("text", text.layers), ("vit", vit.blocks)):
+        where = parts.of(model)
+        for part, blocks in (("text", where.text.layers), ("vit", where.vision_blocks)):
             for i, block in enumerate(blocks):
                 if i == 0:
                     self._input(block, f"{part}.hidden.0")
                 self._output(block, f"{part}.hidden.{i + 1}")
-                self._input(block.mlp.down_proj, f"{part}.a.{i}")
-        self._output(text.norm, "text.normed")
-        self._output(vit.patch_embed, "vit.patch_embed")
-        self._output(vit.merger, "vit.merger")
-        self._output(vit, "vit.features")
+                self._input(parts.neuron_output(block), f"{part}.a.{i}")
+        self._output(where.text.norm, "text.normed")
+        self._output(where.patch_embed, "vit.patch_embed")
+        self._output(where.merger, "vit.merger")
+        self._output(where.tower, "vit.features")
 
     def _keep(self, name, value):
         require(name not in self.kept, f"{name} seen twice in one forward")
@@ -128,13 +129,14 @@ def input_tensors(model, inputs, lut):
         out["labels"] = inputs["labels"][0]
     if "pixel_values" in inputs:
         grid = inputs["image_grid_thw"]
-        index, cu = model.model.visual.get_window_index(grid)
         full = torch.repeat_interleave(grid[:, 1] * grid[:, 2], grid[:, 0]).cumsum(0)
         out["grid_thw"] = grid
         out["pixel_u8"] = pack_pixels(inputs["pixel_values"], lut)
         out["pixel_lut"] = lut
-        out["vit.window_index"] = index
-        out["vit.cu_window"] = torch.unique_consecutive(torch.tensor(cu))
+        if hasattr(model.model.visual, "get_window_index"):
+            index, cu = model.model.visual.get_window_index(grid)
+            out["vit.window_index"] = index
+            out["vit.cu_window"] = torch.unique_consecutive(torch.tensor(cu))
         out["vit.cu_full"] = torch.cat([torch.zeros(1, dtype=full.dtype), full])
     return out
 

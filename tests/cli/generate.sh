@@ -17,42 +17,48 @@ field() {
     sed -n "s/.*[{,]\"$2\":\[\{0,1\}\([^]]*\).*/\1/p" <<<"$1" | sed 's/,"[a-z_]*":.*//' | tr -d '"'
 }
 
-# model_with PENALTY STOP-IDS - the tiny model with this generation_config.json, as $work/model.
+# model_with PENALTY STOP-IDS [FOLDER] - a tiny model with this generation_config.json,
+# as $work/model.
 model_with() {
     rm -rf "$work/model"
     mkdir "$work/model"
-    ln -s "$root/$tiny/model/"* "$work/model/"
+    ln -s "$root/${3:-$tiny/model}/"* "$work/model/"
     rm "$work/model/generation_config.json"
     echo "{\"repetition_penalty\": $1, \"eos_token_id\": [$2]}" \
         >"$work/model/generation_config.json"
 }
 
-# The same ids as transformers, for every case. Its list ends with the stop token where one was hit.
-n_cases=0
-while IFS= read -r line || [ -n "$line" ]; do
-    name=$(field "$line" name)
-    stops=$(field "$line" eos_token_id)
-    wanted=$(field "$line" ids)
-    for stop in ${stops//,/ }; do
-        wanted=${wanted%",$stop"}
-    done
-    images=()
-    for image in $(field "$line" images | tr ',' ' '); do
-        images+=(--image "$cases/images/$image")
-    done
-    model_with "$(field "$line" repetition_penalty)" "$stops"
-    for backend in cpu ref; do
-        expect "ids of transformers: $name, $backend" 0 out="^\{\"ids\":\[$wanted\],\"text\":\"" \
-            -- \
-            generate --model "$work/model" \
-            --ids "$(field "$line" input_ids)" ${images[@]+"${images[@]}"} --json \
-            --backend "$backend" \
-            --max-new-tokens "$(field "$line" max_new_tokens)"
-    done
-    n_cases=$((n_cases + 1))
-done < <(flat "$cases/generate.json")
-verdict "every golden case was run" test "$n_cases" -eq \
-    "$(grep -c '"input_ids"' "$cases/generate.json")"
+# golden_ids FAMILY-FOLDER - the same ids as transformers, for every case. Its list ends with
+# the stop token where one was hit.
+golden_ids() {
+    local n_cases=0 line name stops stop wanted image images backend
+    while IFS= read -r line || [ -n "$line" ]; do
+        name=$(field "$line" name)
+        stops=$(field "$line" eos_token_id)
+        wanted=$(field "$line" ids)
+        for stop in ${stops//,/ }; do
+            wanted=${wanted%",$stop"}
+        done
+        images=()
+        for image in $(field "$line" images | tr ',' ' '); do
+            images+=(--image "$1/cases/images/$image")
+        done
+        model_with "$(field "$line" repetition_penalty)" "$stops" "$1/model"
+        for backend in cpu ref; do
+            expect "ids of transformers: ${1##*/}, $name, $backend" 0 \
+                out="^\{\"ids\":\[$wanted\],\"text\":" -- \
+                generate --model "$work/model" \
+                --ids "$(field "$line" input_ids)" ${images[@]+"${images[@]}"} --json \
+                --backend "$backend" \
+                --max-new-tokens "$(field "$line" max_new_tokens)"
+        done
+        n_cases=$((n_cases + 1))
+    done < <(flat "$1/cases/generate.json")
+    verdict "every golden case of ${1##*/} was run" test "$n_cases" -eq \
+        "$(grep -c '"input_ids"' "$1/cases/generate.json")"
+}
+golden_ids "$tiny"
+golden_ids tests/golden/qwen2vl_tiny
 
 # The chat template around a text and pictures gives the prompt transformers makes:
 # both prompts get the same answer.

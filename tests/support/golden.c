@@ -9,12 +9,23 @@
 
 enum { LABEL_NONE = -100, COLOURS = 3 };
 
+golden_name golden_name_split(const char *name) {
+    golden_name out = {.family = "qwen25vl_tiny", .name = name};
+    const char *slash = strchr(name, '/');
+    if (slash != NULL) {
+        snprintf(out.family, sizeof out.family, "%.*s", (int)(slash - name), name);
+        out.name = slash + 1;
+    }
+    return out;
+}
+
 void golden_open(golden *g, const char *case_name, const char *prefix) {
     char path[256];
     *g = (golden){0};
     arena_init(&g->memory);
     snprintf(g->prefix, sizeof g->prefix, "%s", prefix);
-    snprintf(path, sizeof path, "tests/golden/qwen25vl_tiny/cases/%s.safetensors", case_name);
+    const golden_name at = golden_name_split(case_name);
+    snprintf(path, sizeof path, "tests/golden/%s/cases/%s.safetensors", at.family, at.name);
     cr_assert_eq(safetensors_open(path, &g->file), MIP_OK, "%s", mip_error_last()->what);
 }
 

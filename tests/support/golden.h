@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/support/golden.h - reads a golden case of tests/golden/qwen25vl_tiny/cases
- * into host arrays.
+/* tests/support/golden.h - reads a golden case of tests/golden/<family>/cases into host
+ * arrays.
  *
  * What    Every failure is a failed assertion: a test that cannot read its golden must not pass.
  * Memory  Arrays live until golden_close. */
@@ -20,7 +20,15 @@ typedef struct golden {
     char prefix[32]; // put before every name: "" or "seq1."
 } golden;
 
-/* golden_open - cases/<case_name>.safetensors with names prefixed by `prefix`. */
+/* golden_name_split - "qwen2vl_tiny/image" is `image` of that family; a name alone is one of
+ * qwen25vl_tiny. Cases and model folders are named so. */
+typedef struct golden_name {
+    char family[32];
+    const char *name; // borrowed
+} golden_name;
+golden_name golden_name_split(const char *name);
+
+/* golden_open - the case's safetensors file with names prefixed by `prefix`. */
 void golden_open(golden *g, const char *case_name, const char *prefix);
 void golden_close(golden *g);
 

@@ -27,11 +27,8 @@ static void taps_make(exec *x, const stack *s, int64_t n_rows, tiny_taps *t) {
     t->list = (tap_list){.taps = t->taps, .n = s->n_layers};
 }
 
-void tiny_forward_run(tiny_forward *f, const char *backend, const char *folder, int64_t n,
-                      const sequence *seqs) {
+static void run(tiny_forward *f, int64_t n, const sequence *seqs) {
     float *embeds = NULL;
-    *f = (tiny_forward){0};
-    tiny_model_open(&f->t, backend, folder, ARENA_BYTES);
     exec *x = &f->t.x;
     const model *m = &f->t.m;
     ASSERT_OK(text_pack_create(x, m, n, seqs, &f->text));
@@ -45,6 +42,20 @@ void tiny_forward_run(tiny_forward *f, const char *backend, const char *folder, 
     ASSERT_OK(stack_trace_alloc(&m->text, &f->trace));
     const stack_call call = tiny_forward_text_call(f);
     ASSERT_OK(stack_fwd(&call, 0, m->text.n_layers, embeds, f->last, &f->trace));
+}
+
+void tiny_forward_run(tiny_forward *f, const char *backend, const char *folder, int64_t n,
+                      const sequence *seqs) {
+    *f = (tiny_forward){0};
+    tiny_model_open(&f->t, backend, folder, ARENA_BYTES);
+    run(f, n, seqs);
+}
+
+void tiny_forward_run_case(tiny_forward *f, const char *backend, const char *case_name,
+                           const sequence *seq) {
+    *f = (tiny_forward){0};
+    tiny_model_open_of(&f->t, backend, case_name, ARENA_BYTES);
+    run(f, 1, seq);
 }
 
 void tiny_forward_finish(tiny_forward *f) {

@@ -10,7 +10,7 @@
 enum { ARENA_BYTES = 256 << 20, N_ANSWER = 3 };
 
 void fixture_open(fixture *f, const char *backend, const char *case_name) {
-    tiny_model_open(&f->model, backend, "model", ARENA_BYTES);
+    tiny_model_open_of(&f->model, backend, case_name, ARENA_BYTES);
     golden_open(&f->g, case_name, "");
     f->sample = (labelled_sample){.id = case_name, .seq = golden_sequence(&f->g)};
     const int64_t n = f->sample.seq.n;

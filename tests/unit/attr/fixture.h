@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/attr/fixture.h - a golden case on the tiny model as an attribution sample,
+/* tests/unit/attr/fixture.h - a golden case on its tiny model as an attribution sample,
  * and comparison of two results. */
 #ifndef MIP_TESTS_ATTR_FIXTURE_H
 #define MIP_TESTS_ATTR_FIXTURE_H

@@ -57,19 +57,22 @@ Test(fisher_vision, equals_brute_force_in_every_mode_and_with_any_reuse) {
           .fisher_abs = true},
          {true, true}},
     };
+    static const char *const cases[] = {"image", "qwen2vl_tiny/image"};
     fixture f;
-    fixture_open(&f, "cpu", "image");
-    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
-        config_attribute c = modes[i].c;
-        c.top_k = 3;
-        reuse_of_fast = modes[i].reuse;
-        attribution_sample a = run(&f, fast, &c, modes[i].rule);
-        attribution_sample b = run(&f, brute_vision, &c, modes[i].rule);
-        expect_same_result(&f.model.m.vision, c.top_k, &a, &b, 1e-3, modes[i].what);
-        attribution_sample_destroy(&a);
-        attribution_sample_destroy(&b);
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+        fixture_open(&f, "cpu", cases[k]);
+        for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+            config_attribute c = modes[i].c;
+            c.top_k = 3;
+            reuse_of_fast = modes[i].reuse;
+            attribution_sample a = run(&f, fast, &c, modes[i].rule);
+            attribution_sample b = run(&f, brute_vision, &c, modes[i].rule);
+            expect_same_result(&f.model.m.vision, c.top_k, &a, &b, 1e-3, modes[i].what);
+            attribution_sample_destroy(&a);
+            attribution_sample_destroy(&b);
+        }
+        fixture_close(&f);
     }
-    fixture_close(&f);
 }
 
 Test(fisher_vision, a_sample_without_an_image_is_refused) {

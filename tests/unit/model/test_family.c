@@ -9,6 +9,7 @@
 
 #include "model/config_field.h"
 #include "model/family.h"
+#include "model/window.h"
 #include "support/check_status.h"
 
 /* A small valid flat config.json, with `top` put at the beginning of the object and `vision`
@@ -151,6 +152,65 @@ Test(family, values_that_cannot_be_are_refused_by_name) {
     refused(MIP_E_FORMAT, top, "mrope", full_1, "rms_norm_eps");
     snprintf(top, sizeof top, "%s \"head_dim\": 32,", widths);
     refused(MIP_E_FORMAT, top, "mrope", full_1, "head_dim");
+}
+
+/* Of a family: its describe on this config.json. */
+static mip_status describe_text_of(const char *text, model *m) {
+    json_doc doc = {0};
+    const family *f = NULL;
+    *m = (model){0};
+    ASSERT_OK(json_doc_parse("config.json", text, strlen(text), NULL, &doc));
+    ASSERT_OK(family_find(&doc, &f));
+    const mip_status status = f->describe(&doc, m);
+    json_doc_deinit(&doc);
+    return status;
+}
+
+/* A Qwen2-VL whose tower is `vision`. */
+static mip_status describe_qwen2_vl(const char *vision, model *m) {
+    char text[1024];
+    snprintf(text, sizeof text,
+             "{\"model_type\": \"qwen2_vl\", \"num_hidden_layers\": 2, \"intermediate_size\": 88,"
+             " \"vocab_size\": 400, \"hidden_size\": 64, \"num_attention_heads\": 4,"
+             " \"num_key_value_heads\": 2, \"image_token_id\": 390,"
+             " \"vision_start_token_id\": 391, \"vision_end_token_id\": 392,"
+             " \"rope_scaling\": {\"type\": \"mrope\", \"mrope_section\": [2, 3, 3]},"
+             " \"vision_config\": {%s \"num_heads\": 2, \"depth\": 3}}",
+             vision);
+    return describe_text_of(text, m);
+}
+
+Test(family, qwen2_vl_has_layer_norms_a_plain_ffn_and_no_windows) {
+    model m;
+    ASSERT_OK(describe_qwen2_vl(
+        "\"embed_dim\": 32, \"hidden_size\": 64, \"mlp_ratio\": 2.5, \"window_size\": 112,", &m));
+    const block_desc *b = &m.vision.blocks[2];
+    cr_assert_str_eq(m.family, "qwen2_vl");
+    cr_assert_eq(m.vision.n_layers, 3);
+    cr_assert_eq(b->width, 32); // embed_dim: hidden_size is the language model's here
+    cr_assert_eq(b->ffn, 80);
+    cr_assert_eq(b->ffn_in.out, 80);
+    cr_assert_eq(b->norm_kind, MIP_NORM_LAYER);
+    cr_assert_eq(b->act, MIP_ACT_QUICK_GELU);
+    cr_assert_not(b->gated);
+    cr_assert_eq(b->segment_list, 1);
+    cr_assert_eq(m.vision_desc.window_cells, WINDOW_WHOLE_FRAME);
+    cr_assert_eq(m.merger.norm_kind, MIP_NORM_LAYER);
+    forget(&m);
+}
+
+Test(family, a_qwen2_vl_tower_that_does_not_fit_is_refused_by_name) {
+    static const char *const bad[][2] = {
+        {"\"embed_dim\": 32, \"hidden_size\": 32,", "hidden_size"},
+        {"\"embed_dim\": 33, \"hidden_size\": 64,", "vision width 33"},
+        {"\"embed_dim\": 32, \"hidden_size\": 64, \"mlp_ratio\": 0.001,", "mlp_ratio"},
+        {"\"embed_dim\": 32, \"hidden_size\": 64, \"mlp_ratio\": -1,", "mlp_ratio"}};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        model m;
+        cr_expect_eq(describe_qwen2_vl(bad[i][0], &m), MIP_E_FORMAT, "%s", bad[i][0]);
+        cr_expect_not_null(strstr(mip_error_last()->what, bad[i][1]), "%s", mip_error_last()->what);
+        forget(&m);
+    }
 }
 
 Test(family, an_unknown_model_type_is_named) {
