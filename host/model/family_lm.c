@@ -35,8 +35,20 @@ static mip_status read_sections(const json_doc *c, const json_value *rope, int64
     return MIP_OK;
 }
 
+static mip_status refuse_partial_rope(const json_doc *c, const json_value *home) {
+    double part = 1;
+    MIP_TRY(json_f64_or(c, home, "partial_rotary_factor", 0, 1, 1, &part));
+    if (part < 1) {
+        MIP_FAIL(MIP_E_UNSUPPORTED, NULL,
+                 "%s: partial_rotary_factor: %g is not supported, only 1 is", c->name, part);
+    }
+    return MIP_OK;
+}
+
 static mip_status read_rope(const json_doc *c, const family_lm *lm, int64_t head_dim, model *out) {
-    static const char *const types[] = {"default", "mrope", NULL};
+    static const char *const plain[] = {"default", NULL};
+    static const char *const mrope[] = {"default", "mrope", NULL};
+    const char *const *types = lm->mrope ? mrope : plain;
     const json_value *rope =
         config_present(config_text_home(c, "rope_parameters"), "rope_parameters");
     const json_value *theta_home = rope; // newer files keep theta with the rest
@@ -46,6 +58,8 @@ static mip_status read_rope(const json_doc *c, const family_lm *lm, int64_t head
     }
     double theta = 0;
     MIP_TRY(json_f64_or(c, theta_home, "rope_theta", 1.0000001, 1e12, lm->rope_theta, &theta));
+    MIP_TRY(refuse_partial_rope(c, theta_home));
+    MIP_TRY(refuse_partial_rope(c, config_text_home(c, "partial_rotary_factor")));
     out->rope_theta = (float)theta;
     if (rope != NULL) {
         MIP_TRY(config_refuse_unless(c, config_present(rope, "rope_type"), types));
@@ -54,17 +68,20 @@ static mip_status read_rope(const json_doc *c, const family_lm *lm, int64_t head
     if (lm->mrope) {
         return read_sections(c, rope, head_dim, out);
     }
-    out->mrope_section[0] = head_dim / 2;
+    out->mrope_section[0] = head_dim / 2; // all frequencies follow the one position of a token
     return MIP_OK;
 }
 
-static mip_status refuse_sliding_window(const json_doc *c, int64_t n_layers) {
+/* Biases of other layers than q, k, v and sliding windows. */
+static mip_status refuse_other_blocks(const json_doc *c, int64_t n_layers) {
+    static const char *const flags[] = {"attention_bias", "mlp_bias", "use_sliding_window"};
     static const char *const types[] = {"full_attention", NULL};
-    bool sliding = false;
-    MIP_TRY(json_bool_or(c, config_text_home(c, "use_sliding_window"), "use_sliding_window", false,
-                         &sliding));
-    if (sliding) {
-        MIP_FAIL(MIP_E_UNSUPPORTED, NULL, "%s: use_sliding_window: true is not supported", c->name);
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        bool on = false;
+        MIP_TRY(json_bool_or(c, config_text_home(c, flags[i]), flags[i], false, &on));
+        if (on) {
+            MIP_FAIL(MIP_E_UNSUPPORTED, NULL, "%s: %s: true is not supported", c->name, flags[i]);
+        }
     }
     const json_value *list = config_present(config_text_home(c, "layer_types"), "layer_types");
     if (list == NULL) {
@@ -106,7 +123,7 @@ mip_status family_lm_describe(const json_doc *c, const family_lm *lm, model *out
                         lm->norm_eps, &eps));
     b.norm_eps = (float)eps;
     MIP_TRY(config_act(c, config_text_home(c, "hidden_act"), "hidden_act", MIP_ACT_SILU, &b.act));
-    MIP_TRY(refuse_sliding_window(c, n_layers));
+    MIP_TRY(refuse_other_blocks(c, n_layers));
     MIP_TRY(read_rope(c, lm, b.head_dim, out));
     family_set_linears(&b);
     MIP_TRY(family_new_blocks(&out->text, "text", n_layers, &b));

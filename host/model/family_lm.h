@@ -3,9 +3,10 @@
  * attention with rope, gated FFN without biases.
  *
  * What    Families differ in the defaults of their configuration class, in the biases of q, k, v
- *         and in M-RoPE.
+ *         and in M-RoPE. Refused by name: other rope types, partial rotary, other biases, sliding
+ *         windows.
  * Source  models.md 1.3, 1.4, 2.1.
- * Tested  tests/unit/model/test_family.c, test_checkpoint.c, test_parity.c */
+ * Tested  tests/unit/model/test_family.c, test_family_causal_lm.c, test_parity.c */
 #ifndef MIP_MODEL_FAMILY_LM_H
 #define MIP_MODEL_FAMILY_LM_H
 

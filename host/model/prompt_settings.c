@@ -134,8 +134,10 @@ mip_status prompt_settings_read(const json_doc *config, const char *dir, model *
     arena_init(&memory);
     MIP_TRY_GOTO(read_or_empty(&memory, dir, "generation_config.json", &generation));
     MIP_TRY_GOTO(read_generation(config, &generation, m));
-    MIP_TRY_GOTO(read_or_empty(&memory, dir, "preprocessor_config.json", &preprocessor));
-    MIP_TRY_GOTO(read_preprocessor(&preprocessor, &m->vision_desc));
+    if (m->vision.n_layers > 0) {
+        MIP_TRY_GOTO(read_or_empty(&memory, dir, "preprocessor_config.json", &preprocessor));
+        MIP_TRY_GOTO(read_preprocessor(&preprocessor, &m->vision_desc));
+    }
 out:
     json_doc_deinit(&generation);
     json_doc_deinit(&preprocessor);

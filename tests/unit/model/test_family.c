@@ -2,7 +2,6 @@
 /* tests/unit/model/test_family.c - config.json -> numbers: where a setting is read,
  * and what is refused by name. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <criterion/criterion.h>
@@ -11,6 +10,7 @@
 #include "model/family.h"
 #include "model/window.h"
 #include "support/check_status.h"
+#include "support/describe_config.h"
 
 /* A small valid flat config.json, with `top` put at the beginning of the object and `vision`
  * of its vision_config: the scan refuses duplicate keys, so both only add or the base
@@ -30,22 +30,8 @@ static const char *const full_1 = "\"fullatt_block_indexes\": [1],";
 
 static mip_status describe(const char *top, const char *rope_type, const char *vision, model *m) {
     char text[4096];
-    json_doc doc = {0};
-    const family *f = NULL;
-    const int n = snprintf(text, sizeof text, base, top, rope_type, vision);
-    *m = (model){0};
-    ASSERT_OK(json_doc_parse("config.json", text, (size_t)n, NULL, &doc));
-    mip_status status = family_find(&doc, &f);
-    if (status == MIP_OK) {
-        status = f->describe(&doc, m);
-    }
-    json_doc_deinit(&doc);
-    return status;
-}
-
-static void forget(model *m) {
-    free(m->text.blocks);
-    free(m->vision.blocks);
+    snprintf(text, sizeof text, base, top, rope_type, vision);
+    return describe_config(text, m);
 }
 
 static void refused(mip_status expected, const char *top, const char *rope_type, const char *vision,
@@ -54,7 +40,7 @@ static void refused(mip_status expected, const char *top, const char *rope_type,
     cr_expect_eq(describe(top, rope_type, vision, &m), expected, "%s", field);
     cr_expect_not_null(strstr(mip_error_last()->what, field), "\"%s\" does not name %s",
                        mip_error_last()->what, field);
-    forget(&m);
+    describe_config_forget(&m);
 }
 
 Test(family, a_flat_config_with_defaults) {
@@ -76,7 +62,7 @@ Test(family, a_flat_config_with_defaults) {
     cr_assert_eq(m.vision.blocks[0].segment_list, 0);
     cr_assert_eq(m.vision.blocks[1].segment_list, 1);
     cr_assert_eq(m.merger.in.in, 128);
-    forget(&m);
+    describe_config_forget(&m);
 }
 
 Test(family, text_config_beats_the_top_level) {
@@ -92,7 +78,7 @@ Test(family, text_config_beats_the_top_level) {
     cr_assert_eq(m.text.width, 64); // null counts as absent
     cr_assert_float_eq(m.text.blocks[0].norm_eps, 1e-6, 1e-12);
     cr_assert(m.tied);
-    forget(&m);
+    describe_config_forget(&m);
 }
 
 Test(family, rope_parameters_beat_the_older_keys) {
@@ -106,7 +92,7 @@ Test(family, rope_parameters_beat_the_older_keys) {
     ASSERT_OK(describe(top, "default", full_1, &m));
     cr_assert_float_eq(m.rope_theta, 7.0, 0);
     cr_assert_eq(m.mrope_section[0], 4);
-    forget(&m);
+    describe_config_forget(&m);
 }
 
 Test(family, settings_this_build_does_not_do_are_refused_by_name) {
@@ -154,18 +140,6 @@ Test(family, values_that_cannot_be_are_refused_by_name) {
     refused(MIP_E_FORMAT, top, "mrope", full_1, "head_dim");
 }
 
-/* Of a family: its describe on this config.json. */
-static mip_status describe_text_of(const char *text, model *m) {
-    json_doc doc = {0};
-    const family *f = NULL;
-    *m = (model){0};
-    ASSERT_OK(json_doc_parse("config.json", text, strlen(text), NULL, &doc));
-    ASSERT_OK(family_find(&doc, &f));
-    const mip_status status = f->describe(&doc, m);
-    json_doc_deinit(&doc);
-    return status;
-}
-
 /* A Qwen2-VL whose tower is `vision`. */
 static mip_status describe_qwen2_vl(const char *vision, model *m) {
     char text[1024];
@@ -177,7 +151,7 @@ static mip_status describe_qwen2_vl(const char *vision, model *m) {
              " \"rope_scaling\": {\"type\": \"mrope\", \"mrope_section\": [2, 3, 3]},"
              " \"vision_config\": {%s \"num_heads\": 2, \"depth\": 3}}",
              vision);
-    return describe_text_of(text, m);
+    return describe_config(text, m);
 }
 
 Test(family, qwen2_vl_has_layer_norms_a_plain_ffn_and_no_windows) {
@@ -196,7 +170,7 @@ Test(family, qwen2_vl_has_layer_norms_a_plain_ffn_and_no_windows) {
     cr_assert_eq(b->segment_list, 1);
     cr_assert_eq(m.vision_desc.window_cells, WINDOW_WHOLE_FRAME);
     cr_assert_eq(m.merger.norm_kind, MIP_NORM_LAYER);
-    forget(&m);
+    describe_config_forget(&m);
 }
 
 Test(family, a_qwen2_vl_tower_that_does_not_fit_is_refused_by_name) {
@@ -209,7 +183,7 @@ Test(family, a_qwen2_vl_tower_that_does_not_fit_is_refused_by_name) {
         model m;
         cr_expect_eq(describe_qwen2_vl(bad[i][0], &m), MIP_E_FORMAT, "%s", bad[i][0]);
         cr_expect_not_null(strstr(mip_error_last()->what, bad[i][1]), "%s", mip_error_last()->what);
-        forget(&m);
+        describe_config_forget(&m);
     }
 }
 

@@ -42,20 +42,33 @@ static int64_t int_list(const json_doc *doc, const json_value *object, const cha
     return n;
 }
 
-static void cases_of_family(generate_cases *c, const char *family) {
+/* The pictures of a case: those of the golden three_images, or the one of `one` (opened at first
+ * use: a text-only family has neither). */
+static golden *pictures(generate_cases *c, const char *family, int64_t n, const char *one,
+                        const char *prefix) {
     char name[128];
+    golden *g = n == 3 ? &c->three : &c->small;
+    if (g->file == NULL) {
+        snprintf(name, sizeof name, "%s/%s", family, n == 3 ? "three_images" : one);
+        golden_open(g, name, n == 3 ? "" : prefix);
+    }
+    return g;
+}
+
+static void cases_open_of(generate_cases *c, const char *family, const char *small,
+                          const char *prefix) {
+    char name[128];
+    memset(c, 0, sizeof *c);
     snprintf(name, sizeof name, "tests/golden/%s/cases/generate.json", family);
     ASSERT_OK(json_doc_read(name, 1 << 20, &c->doc));
-    snprintf(name, sizeof name, "%s/three_images", family);
-    golden_open(&c->three, name, "");
     c->n = (int)json_size(c->doc.root);
     cr_assert(c->n >= 3 && c->n <= MAX_CASES);
     for (int i = 0; i < c->n; i++) {
         const json_value *one = json_at(c->doc.root, i);
-        const json_value *images = json_find(one, "images");
+        const int64_t n_images = json_size(json_find(one, "images"));
         sequence *s = &c->prompts[i];
-        if (json_size(images) > 0) {
-            *s = golden_sequence(json_size(images) == 3 ? &c->three : &c->small);
+        if (n_images > 0) {
+            *s = golden_sequence(pictures(c, family, n_images, small, prefix));
         }
         s->ids = c->ids[i];
         s->n = int_list(&c->doc, one, "input_ids", c->ids[i]);
@@ -63,18 +76,8 @@ static void cases_of_family(generate_cases *c, const char *family) {
 }
 
 static void cases_open(generate_cases *c) {
-    memset(c, 0, sizeof *c);
-    golden_open(&c->small, "batch", "seq0.");
-    cases_of_family(c, "qwen25vl_tiny");
-}
-
-/* Of another family: its single image is that of the case image. */
-static void cases_open_of(generate_cases *c, const char *family) {
-    char name[128];
-    memset(c, 0, sizeof *c);
-    snprintf(name, sizeof name, "%s/image", family);
-    golden_open(&c->small, name, "");
-    cases_of_family(c, family);
+    cases_open_of(c, "qwen25vl_tiny", "batch", "seq0.");
+    cr_assert_geq(c->n, 6);
 }
 
 static void cases_close(generate_cases *c) {
@@ -100,10 +103,10 @@ typedef struct family_case {
 } family_case;
 
 ParameterizedTestParameters(generate, greedy_ids_are_those_of_transformers) {
-    static family_case cases[] = {{"ref", "qwen25vl_tiny"},
-                                  {"cpu", "qwen25vl_tiny"},
-                                  {"ref", "qwen2vl_tiny"},
-                                  {"cpu", "qwen2vl_tiny"}};
+    static family_case cases[] = {{"ref", "qwen25vl_tiny"}, {"cpu", "qwen25vl_tiny"},
+                                  {"ref", "qwen2vl_tiny"},  {"cpu", "qwen2vl_tiny"},
+                                  {"ref", "llama_tiny"},    {"cpu", "llama_tiny"},
+                                  {"ref", "qwen2_tiny"},    {"cpu", "qwen2_tiny"}};
     return cr_make_param_array(family_case, cases, sizeof cases / sizeof cases[0]);
 }
 
@@ -115,7 +118,7 @@ ParameterizedTest(const family_case *b, generate, greedy_ids_are_those_of_transf
     if (strcmp(b->family, "qwen25vl_tiny") == 0) {
         cases_open(&c);
     } else {
-        cases_open_of(&c, b->family);
+        cases_open_of(&c, b->family, "image", "");
     }
     tiny_model_open(&t, b->backend, folder, ARENA_BYTES);
     for (int i = 0; i < c.n; i++) {

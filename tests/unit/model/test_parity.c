@@ -188,6 +188,10 @@ ParameterizedTestParameters(parity, forward_matches_transformers) {
         {"cpu", "qwen2vl_tiny/image"},
         {"ref", "qwen2vl_tiny/three_images"},
         {"cpu", "qwen2vl_tiny/three_images"},
+        {"ref", "llama_tiny/text"},
+        {"cpu", "llama_tiny/text"},
+        {"ref", "qwen2_tiny/text"},
+        {"cpu", "qwen2_tiny/text"},
     };
     return cr_make_param_array(backend_case, cases, sizeof cases / sizeof cases[0]);
 }

@@ -227,6 +227,10 @@ ParameterizedTestParameters(parity_grads, gradients_match_transformers) {
         {"ref", "qwen2vl_tiny/image", 57},
         {"cpu", "qwen2vl_tiny/text", 0},
         {"cpu", "qwen2vl_tiny/image", 57},
+        {"ref", "llama_tiny/text", 30},
+        {"cpu", "llama_tiny/text", 30},
+        {"ref", "qwen2_tiny/text", 26},
+        {"cpu", "qwen2_tiny/text", 26},
     };
     return cr_make_param_array(grad_case, cases, sizeof cases / sizeof cases[0]);
 }
@@ -333,7 +337,11 @@ ParameterizedTestParameters(parity_grads, text_tangent_matches_transformers) {
     static tangent_case cases[] = {{"ref", "text", ""},
                                    {"cpu", "text", ""},
                                    {"ref", "qwen2vl_tiny/text", ""},
-                                   {"cpu", "qwen2vl_tiny/text", ""}};
+                                   {"cpu", "qwen2vl_tiny/text", ""},
+                                   {"ref", "llama_tiny/text", ""},
+                                   {"cpu", "llama_tiny/text", ""},
+                                   {"ref", "qwen2_tiny/text", ""},
+                                   {"cpu", "qwen2_tiny/text", ""}};
     return cr_make_param_array(tangent_case, cases, sizeof cases / sizeof cases[0]);
 }
 
