@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/data/user_prompt.c - see user_prompt.h.
  *
- * Tested  tests/cli/generate.sh */
+ * Tested  tests/cli/generate.sh, tests/cli/trace.sh */
 #include "data/user_prompt.h"
 
 #include <string.h>
 
 #include "base/status_priv.h"
+#include "data/chat_file.h"
 #include "data/prompt.h"
 #include "image/image.h"
 #include "image/patchify.h"
@@ -41,23 +42,63 @@ static mip_status read_pictures(const model *m, const user_input *input, user_pr
     return MIP_OK;
 }
 
-static mip_status encode_turn(const model *m, const text_front *front, const char *text,
-                              user_prompt *out) {
+static mip_status count_image_tokens(const model *m, user_prompt *out, int64_t **counts) {
     const int64_t cell = m->vision_desc.merge * m->vision_desc.merge;
-    const int n_images = out->seq.n_images;
-    chat_part *parts = NULL;
-    chat_tokens tokens = {0};
-    MIP_TRY(ARENA_NEW(&out->memory, n_images + 1, &parts));
-    for (int i = 0; i < n_images; i++) {
+    MIP_TRY(ARENA_NEW(&out->memory, out->seq.n_images, counts));
+    for (int i = 0; i < out->seq.n_images; i++) {
         const image_patches *p = &out->seq.images[i];
-        parts[i] = (chat_part){.kind = CHAT_IMAGE,
-                               .n_image_tokens = p->grid_t * p->grid_h * p->grid_w / cell};
+        (*counts)[i] = p->grid_t * p->grid_h * p->grid_w / cell;
     }
-    parts[n_images] = (chat_part){.kind = CHAT_TEXT, .text = text, .n_bytes = strlen(text)};
-    const chat_message message = {.role = "user", .parts = parts, .n_parts = (size_t)n_images + 1};
-    MIP_TRY(chat_encode(&out->memory, front->chat, front->tokens, &message, 1, true, &tokens));
+    return MIP_OK;
+}
+
+/* user: the pictures, then the text; and where there is one, assistant: the answer. */
+static mip_status typed_messages(arena *a, const user_input *input, const int64_t *image_tokens,
+                                 chat_message **out, size_t *n) {
+    const int n_images = input->n_images;
+    chat_part *parts = NULL;
+    MIP_TRY(ARENA_NEW(a, n_images + 2, &parts));
+    MIP_TRY(ARENA_NEW(a, 2, out));
+    for (int i = 0; i < n_images; i++) {
+        parts[i] = (chat_part){.kind = CHAT_IMAGE, .n_image_tokens = image_tokens[i]};
+    }
+    parts[n_images] =
+        (chat_part){.kind = CHAT_TEXT, .text = input->text, .n_bytes = strlen(input->text)};
+    (*out)[0] = (chat_message){.role = "user", .parts = parts, .n_parts = (size_t)n_images + 1};
+    *n = 1;
+    if (input->answer != NULL) {
+        parts[n_images + 1] =
+            (chat_part){.kind = CHAT_TEXT, .text = input->answer, .n_bytes = strlen(input->answer)};
+        (*out)[(*n)++] =
+            (chat_message){.role = "assistant", .parts = &parts[n_images + 1], .n_parts = 1};
+    }
+    return MIP_OK;
+}
+
+static mip_status encode_turns(const model *m, const text_front *front, const user_input *input,
+                               user_prompt *out) {
+    arena *a = &out->memory;
+    int64_t *image_tokens = NULL;
+    chat_message *messages = NULL;
+    size_t n = 0;
+    chat_tokens tokens = {0};
+    MIP_TRY(count_image_tokens(m, out, &image_tokens));
+    if (input->messages_path != NULL) {
+        MIP_TRY(
+            chat_file_read(a, input->messages_path, input->n_images, image_tokens, &messages, &n));
+    } else {
+        MIP_TRY(typed_messages(a, input, image_tokens, &messages, &n));
+    }
+    const bool answered = strcmp(messages[n - 1].role, "assistant") == 0;
+    MIP_TRY(chat_encode(a, front->chat, front->tokens, messages, n, !answered, &tokens));
     out->seq.ids = tokens.ids;
     out->seq.n = tokens.n;
+    out->n_prompt = answered ? tokens.answer[n - 1].begin : tokens.n;
+    for (int64_t i = 0; i < tokens.n; i++) {
+        if (tokens.labels[i] != CHAT_NO_LABEL) {
+            out->labels = tokens.labels;
+        }
+    }
     return MIP_OK;
 }
 
@@ -67,6 +108,7 @@ static mip_status copy_ids(const user_input *input, user_prompt *out) {
     memcpy(ids, input->ids, (size_t)input->n_ids * sizeof *ids);
     out->seq.ids = ids;
     out->seq.n = input->n_ids;
+    out->n_prompt = input->n_ids;
     return MIP_OK;
 }
 
@@ -79,7 +121,7 @@ mip_status user_prompt_create(const model *m, const text_front *front, const use
     if (input->ids != NULL) {
         MIP_TRY_GOTO(copy_ids(input, out));
     } else {
-        MIP_TRY_GOTO(encode_turn(m, front, input->text, out));
+        MIP_TRY_GOTO(encode_turns(m, front, input, out));
     }
 out:
     if (status != MIP_OK) {

@@ -48,6 +48,9 @@ mip_status h5_error_set(const char *path, const char *doing, const char *file, i
 
 static mip_status handle_new(const char *path, h5_file **out) {
     *out = NULL;
+    // At exit HDF5 would close once more what could not be closed on a full disk, and crash.
+    // It refuses if it has begun already: from the second file on.
+    (void)H5dont_atexit();
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL); // errors become records, they are not printed
     h5_file *f = calloc(1, sizeof *f + strlen(path) + 1);
     if (f == NULL) {

@@ -225,8 +225,10 @@ static mip_status block_open(const h5_file *file, const char *name, const int64_
     }
     TRY_H5(file->path, "open a dataset", b->dataset = H5Dopen2(file->id, name, H5P_DEFAULT));
     TRY_H5(file->path, "read a shape", b->file_space = H5Dget_space(b->dataset));
-    TRY_H5(file->path, "choose a block",
-           H5Sselect_hyperslab(b->file_space, H5S_SELECT_SET, first, NULL, sizes, NULL));
+    if (shape.rank > 0) { // a scalar has no blocks
+        TRY_H5(file->path, "choose a block",
+               H5Sselect_hyperslab(b->file_space, H5S_SELECT_SET, first, NULL, sizes, NULL));
+    }
     TRY_H5(file->path, "make a block", b->memory_space = H5Screate_simple(shape.rank, sizes, NULL));
 out:
     return status;
@@ -241,6 +243,10 @@ mip_status h5_dataset_write(h5_file *file, const char *name, const int64_t *begi
     TRY_H5(
         file->path, "write a dataset",
         H5Dwrite(b.dataset, memory_type(dtype), b.memory_space, b.file_space, H5P_DEFAULT, data));
+    // compressed chunks reach the disk here: a full one must not go unnoticed
+    const hid_t dataset = b.dataset;
+    b.dataset = -1;
+    TRY_H5(file->path, "write a dataset", H5Dclose(dataset));
 out:
     block_close(&b);
     return status;

@@ -84,6 +84,20 @@ expect "pictures in the other order" 0 -- \
     --image "$cases/images/small_56x84.png"
 verdict "the order of pictures matters" bash -c '! cmp -s "$1" "$2"' _ "$work/by_prompt" "$work/out"
 
+# A conversation in a file.
+echo '[{"role": "user", "content": [{"type": "image"}, {"type": "image"},
+    {"type": "text", "text": "x"}]}]' >"$work/m.json"
+expect "two pictures and a text from a file" 0 -- \
+    "${answer[@]}" --messages "$work/m.json" --image "$cases/images/odd_70x70.png" \
+    --image "$cases/images/small_56x84.png"
+cp "$work/out" "$work/by_messages"
+expect "the same as a prompt" 0 -- "${answer[@]}" --prompt 'x' \
+    --image "$cases/images/odd_70x70.png" --image "$cases/images/small_56x84.png"
+verdict "a file of messages is the same prompt" cmp "$work/by_messages" "$work/out"
+echo '[{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]' >"$work/said.json"
+expect "a conversation that is over" 2 err="said.json ends with the assistant's answer" \
+    err='^hint: ' -- "${answer[@]}" --messages "$work/said.json"
+
 expect "plain output is the text" 0 no_out='ids' -- \
     generate --model "$tiny/model" --prompt 'Who?' --max-new-tokens 4
 expect "a sharded bf16 checkpoint" 0 out='^\{"ids":\[[0-9,]+\]' -- \

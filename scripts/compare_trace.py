@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""scripts/compare_trace.py - does transformers compute what `mip trace` wrote?
+
+What    runs the ids, pixel_values, picture grids and labels of F.h5 through MODEL_DIR in
+        transformers (F32, eager, CPU) with hooks on blocks and down_proj inputs, and prints
+        the largest relative difference max|a - b| / max|b| of every tensor in the file (of
+        stacked ones, the worst layer's) beside its gate. Exit 0 only if every tensor of the
+        file was compared and keeps its gate.
+Order   vision rows: the file has the processor's order, transformers the window order;
+        transformers' own get_window_index brings them together.
+Usage   mip trace --model MODEL_DIR --prompt TEXT --image F --answer TEXT --out F.h5
+        python scripts/compare_trace.py MODEL_DIR F.h5
+Needs   pip install -r scripts/goldens/requirements.txt h5py"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+
+import h5py  # noqa: E402  (after the environment)
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from check_in_transformers import load_model  # noqa: E402
+from goldens import qwen25vl_run  # noqa: E402
+
+COSINE = 1 - 1e-6
+GIVEN = ("input_ids", "labels", "pixel_values", "image_grid_thw")  # taken from the file
+EXACT = ("position_ids", "patch_order")
+GATES = {
+    "image_features": 2e-5,
+    "vision_hidden": 5e-5,
+    "hidden": 5e-5,
+    "logits": 1e-4,
+    "loss": 1e-5,
+    "text_neurons": 5e-5,
+    "vision_neurons": 5e-5,
+    "text_neuron_grads": 5e-4,
+    "vision_neuron_grads": 5e-4,
+}
+
+
+def read_trace(path):
+    """Every array of the file that is no dimension scale."""
+    found = {}
+    with h5py.File(path, "r") as f:
+        for name, data in f.items():
+            if not data.is_scale:
+                found[name] = data[()]
+    return found
+
+
+def inputs_of(trace, image_token, path):
+    """What the model is called with; the file must hold what it was made from."""
+    needed = ["input_ids"]
+    if image_token in trace.get("input_ids", ()):
+        needed += ["pixel_values", "image_grid_thw"]
+    if any(name.endswith("grads") or name == "loss" for name in trace):
+        needed += ["labels"]
+    for name in needed:
+        if name not in trace:
+            sys.exit(f"compare_trace: {path} has no {name}: add --tensor {name}")
+    ids = torch.tensor(trace["input_ids"], dtype=torch.long)[None]
+    out = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    if "labels" in trace:
+        out["labels"] = torch.tensor(trace["labels"], dtype=torch.long)[None]
+    if image_token in trace["input_ids"]:
+        out["pixel_values"] = torch.tensor(trace["pixel_values"])
+        out["image_grid_thw"] = torch.tensor(trace["image_grid_thw"], dtype=torch.long)
+    return out
+
+
+def window_rows(model, grid):
+    """[P] the processor's row at each place of the tower's order."""
+    cells, _ = model.model.visual.get_window_index(grid)
+    group = model.config.vision_config.spatial_merge_size**2
+    return (torch.as_tensor(cells)[:, None] * group + torch.arange(group)).reshape(-1)
+
+
+def reference(model, inputs):
+    """The same names as in the file, from transformers."""
+    recorder, result = qwen25vl_run.forward(model, inputs)
+    at, _ = qwen25vl_run.positions(model, inputs)
+    out = {
+        "position_ids": at[:, 0],
+        "hidden": recorder.stacked("text", "hidden"),
+        "text_neurons": recorder.stacked("text", "a"),
+        "logits": result.logits[0],
+    }
+    in_order = {}
+    if "pixel_values" in inputs:
+        rows = window_rows(model, inputs["image_grid_thw"])
+        out["patch_order"] = rows
+        out["image_features"] = recorder.kept["vit.features"]
+        in_order["vision_hidden"] = recorder.stacked("vit", "hidden")
+        in_order["vision_neurons"] = recorder.stacked("vit", "a")
+    if "labels" in inputs:
+        result.loss.backward()
+        out["loss"] = result.loss
+        out["text_neuron_grads"] = recorder.stacked("text", "a", lambda t: t.grad)
+        if "pixel_values" in inputs:
+            in_order["vision_neuron_grads"] = recorder.stacked("vit", "a", lambda t: t.grad)
+    for name, value in in_order.items():
+        out[name] = torch.empty_like(value)
+        out[name][:, rows] = value
+    return {name: value.detach().numpy() for name, value in out.items()}
+
+
+def peak_difference(a, b):
+    """max|a - b| / max|b|; of a stack the worst entry's."""
+    if a.ndim == 3:
+        return max(peak_difference(x, y) for x, y in zip(a, b))
+    size = np.abs(b).max()
+    return float(np.abs(a - b).max() / (size if size > 0 else 1))
+
+
+def compare(name, found, wanted):
+    """(passes, what to print)."""
+    if found.shape != wanted.shape:
+        return False, f"shape {list(found.shape)}, transformers {list(wanted.shape)}"
+    if name in EXACT:
+        n = int((found != wanted).sum())
+        return n == 0, "equal" if n == 0 else f"{n} of {found.size} differ"
+    a, b = found.astype(np.float64), wanted.astype(np.float64)
+    if not np.isfinite(a).all():
+        return False, "NaN or Inf in the file"
+    error = peak_difference(a, b)
+    passes, text = error <= GATES[name], f"{error:.2e}  gate {GATES[name]:.0e}"
+    if name.endswith("grads"):
+        length = np.sqrt((a * a).sum() * (b * b).sum())
+        cosine = (a * b).sum() / length if length > 0 else 1.0
+        passes = passes and cosine > COSINE
+        text += f"  cosine 1 - {1 - cosine:.1e}"
+    return bool(passes), text
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description="compare a file of mip trace with transformers on the same input"
+    )
+    parser.add_argument("model", type=Path)
+    parser.add_argument("trace", type=Path)
+    args = parser.parse_args()
+    trace = read_trace(args.trace)
+    model = load_model(args.model)
+    wanted = reference(model, inputs_of(trace, model.config.image_token_id, args.trace))
+    given = [name for name in GIVEN if name in trace]
+    print("given to both:", ", ".join(f"{name} {list(trace[name].shape)}" for name in given))
+    compared = [name for name in trace if name not in given]
+    failed = 0
+    for name in compared:
+        if name not in wanted:
+            passes, text = False, "not known here"
+        else:
+            passes, text = compare(name, trace[name], wanted[name])
+        failed += not passes
+        print(f"{'PASS' if passes else 'FAIL'}  {name:20} {text}")
+    verdict = "PASS" if compared and not failed else "FAIL"
+    print(f"{verdict}: {len(compared) - failed} of {len(compared)} tensors agree")
+    return 0 if verdict == "PASS" else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
