@@ -25,7 +25,7 @@ os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 import torch  # noqa: E402  (after the environment)
 import transformers  # noqa: E402
 from PIL import Image  # noqa: E402
-from transformers import GenerationConfig, Qwen2_5_VLForConditionalGeneration  # noqa: E402
+from transformers import GenerationConfig, AutoModelForImageTextToText  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -41,7 +41,7 @@ PROMPTS = [
 
 
 def load_model(folder):
-    model, report = Qwen2_5_VLForConditionalGeneration.from_pretrained(
+    model, report = AutoModelForImageTextToText.from_pretrained(
         str(folder), dtype=torch.float32, attn_implementation="eager", output_loading_info=True
     )
     bad = {k: v for k, v in report.items() if v}

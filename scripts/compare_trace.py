@@ -79,6 +79,8 @@ def inputs_of(trace, image_token, path):
 
 def window_rows(model, grid):
     """[P] the processor's row at each place of the tower's order."""
+    if not hasattr(model.model.visual, "get_window_index"):
+        return torch.arange(int(grid.prod(dim=1).sum()))  # no windows
     cells, _ = model.model.visual.get_window_index(grid)
     group = model.config.vision_config.spatial_merge_size**2
     return (torch.as_tensor(cells)[:, None] * group + torch.arange(group)).reshape(-1)
