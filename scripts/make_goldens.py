@@ -6,7 +6,7 @@ What    runs the modules of scripts/goldens: the tiny models and their cases (tr
         tokenizer (tokenizers), images (Pillow, transformers), AdamW (torch), an edit and path
         attribution (both). Checks the oracle first and stops at the first failed check.
 Usage   python scripts/make_goldens.py [--out tests/golden]
-            [--only qwen25vl qwen2vl causal tokenizer image adamw edit attribution]
+            [--only qwen25vl qwen2vl causal tokenizer tokenizers image adamw edit attribution]
 Needs   pip install -r scripts/goldens/requirements.txt; two runs write the same bytes."""
 
 import argparse
@@ -27,7 +27,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 from goldens import adamw, attribution, base, causal_tiny, edit, family_cases, images  # noqa: E402
-from goldens import qwen25vl_cases, qwen25vl_tiny, qwen2vl_tiny, text  # noqa: E402
+from goldens import qwen25vl_cases, qwen25vl_tiny, qwen2vl_tiny, text, tokenizers_other  # noqa: E402
 
 
 def make_qwen25vl(out):
@@ -41,6 +41,7 @@ PARTS = {
     "qwen2vl": lambda out: family_cases.make(qwen2vl_tiny, out / qwen2vl_tiny.FAMILY),
     "causal": causal_tiny.make,
     "tokenizer": lambda out: text.make(out, out / qwen25vl_tiny.FAMILY / "model" / "tokenizer.json"),
+    "tokenizers": tokenizers_other.make,
     "image": lambda out: images.make(out, out / qwen25vl_tiny.FAMILY / "model" / "preprocessor_config.json"),
     "adamw": adamw.make,
     "edit": lambda out: edit.make(out, out / qwen25vl_tiny.FAMILY / "model"),

@@ -32,21 +32,21 @@ out:
     return status;
 }
 
-static mip_status template_of_folder(arena *a, const char *dir, const chat_template **out) {
+static mip_status template_of_folder(arena *a, const char *dir, chat_template **out) {
     static const char *const documents[] = {"chat_template.json", "tokenizer_config.json"};
     char *path = NULL;
     char *text = NULL;
     MIP_TRY(fs_join(a, dir, "chat_template.jinja", &path));
     if (fs_is_file(path)) {
         MIP_TRY(fs_read_file(a, path, MAX_TEMPLATE_BYTES, &text, NULL));
-        return chat_template_find(text, path, out);
+        return chat_template_create(text, path, out);
     }
     for (size_t i = 0; i < sizeof documents / sizeof *documents; i++) {
         const char *found = NULL;
         MIP_TRY(fs_join(a, dir, documents[i], &path));
         MIP_TRY(template_of_json(a, path, &found));
         if (found != NULL) {
-            return chat_template_find(found, path, out);
+            return chat_template_create(found, path, out);
         }
     }
     MIP_FAIL(MIP_E_FORMAT, "copy chat_template.json from the original checkpoint",
@@ -75,6 +75,9 @@ static mip_status load(const char *model_dir, bool with_chat, text_front *out) {
     }
     MIP_TRY_GOTO(load_tokenizer(&a, model_dir, &out->tokens));
 out:
+    if (status != MIP_OK) {
+        text_front_deinit(out);
+    }
     arena_deinit(&a);
     return status;
 }
@@ -89,5 +92,6 @@ mip_status text_front_load_tokenizer(const char *model_dir, text_front *out) {
 
 void text_front_deinit(text_front *f) {
     tokenizer_destroy(f->tokens);
+    chat_template_destroy(f->chat);
     *f = (text_front){0};
 }

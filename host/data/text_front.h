@@ -10,8 +10,8 @@
 #include "text/tokenizer.h"
 
 typedef struct text_front {
-    tokenizer *tokens;         // owned
-    const chat_template *chat; // static
+    tokenizer *tokens;   // owned
+    chat_template *chat; // owned
 } text_front;
 
 /* text_front_load - from the checkpoint folder: tokenizer.json, and the template

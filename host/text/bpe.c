@@ -37,15 +37,20 @@ typedef struct merge_work {
     int32_t n_heap;
 } merge_work;
 
-mip_status bpe_init(arena *memory, const vocab *v, size_t n_merges, bpe *out) {
+mip_status bpe_init(arena *memory, const vocab *v, bpe_symbols symbols, size_t n_merges, bpe *out) {
     mip_status status = MIP_OK;
     uint16_t codes[256];
     byte_level_codes(codes);
     str spelling;
     str_init(&spelling);
+    out->characters = symbols == BPE_CHARACTERS ? v : NULL;
     for (int byte = 0; byte < 256; byte++) {
         str_clear(&spelling);
-        MIP_TRY_GOTO(unicode_append(&spelling, codes[byte]));
+        if (symbols == BPE_BYTES) {
+            MIP_TRY_GOTO(unicode_append(&spelling, codes[byte]));
+        } else {
+            MIP_TRY_GOTO(str_printf(&spelling, "<0x%02X>", (unsigned)byte));
+        }
         out->byte_id[byte] = vocab_find(v, spelling.text, spelling.n_bytes);
     }
     out->n_slots = 16;
@@ -157,16 +162,39 @@ static void merge_all(const bpe *b, merge_work *w) {
     }
 }
 
-static void fill_symbols(const bpe *b, const char *text, size_t n_bytes, size_t begin,
-                         merge_work *w) {
+static void add_symbol(merge_work *w, int32_t id, size_t begin) {
+    w->symbols[w->n] = (symbol){.id = id, .before = w->n - 1, .after = w->n + 1, .begin = begin};
+    w->n++;
+}
+
+static void add_bytes(const bpe *b, const char *text, size_t n_bytes, size_t begin, merge_work *w) {
     for (size_t i = 0; i < n_bytes; i++) {
         const int32_t id = b->byte_id[(unsigned char)text[i]];
-        if (id < 0) {
-            continue;
+        if (id >= 0) {
+            add_symbol(w, id, begin + i);
         }
-        w->symbols[w->n] =
-            (symbol){.id = id, .before = w->n - 1, .after = w->n + 1, .begin = begin + i};
-        w->n++;
+    }
+}
+
+static void add_characters(const bpe *b, const char *text, size_t n_bytes, size_t begin,
+                           merge_work *w) {
+    for (size_t at = 0, next = 0; at < n_bytes; at = next) {
+        unicode_next(text, &next);
+        const int32_t id = vocab_find(b->characters, text + at, next - at);
+        if (id >= 0) {
+            add_symbol(w, id, begin + at);
+        } else {
+            add_bytes(b, text + at, next - at, begin + at, w);
+        }
+    }
+}
+
+static void fill_symbols(const bpe *b, const char *text, size_t n_bytes, size_t begin,
+                         merge_work *w) {
+    if (b->characters != NULL) {
+        add_characters(b, text, n_bytes, begin, w);
+    } else {
+        add_bytes(b, text, n_bytes, begin, w);
     }
     if (w->n > 0) {
         w->symbols[w->n - 1].after = -1;

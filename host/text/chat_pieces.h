@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/text/chat_pieces.h - what a family's render function writes: the prompt in pieces that
- * tokenise independently.
+/* host/text/chat_pieces.h - what a family's render function writes: the prompt in pieces.
  *
- * What    A piece begins and ends where an added token cuts the text anyway, so its ids are the
- *         same alone as within the whole. Private to this folder. */
+ * What    A piece begins where an added token cuts the text anyway, so that its ids are the same
+ *         alone as within the whole; a joined one does not: it is tokenised together with the
+ *         piece before, and a token belongs to the piece it begins in. Private to this folder. */
 #ifndef MIP_TEXT_CHAT_PIECES_H
 #define MIP_TEXT_CHAT_PIECES_H
 
@@ -16,8 +16,9 @@
 typedef struct chat_piece {
     size_t begin, end; // bytes of chat_pieces.text
     int64_t copies;    // of the whole piece; 1 but for image placeholders
+    bool joined;
     // Tokens that begin at or after this byte of the piece are labels; CHAT_NO_ANSWER: none are.
-    // The piece is ASCII before it, so that normalising does not move it.
+    // The piece is ASCII before it, so that normalising does not move it; 0 in a joined piece.
     size_t answer_from;
     size_t i_message; // or CHAT_NO_MESSAGE
 } chat_piece;
@@ -28,25 +29,43 @@ typedef struct chat_pieces {
     size_t n, capacity;
 } chat_pieces;
 
-struct chat_template {
+/* What a template's text was found to be. */
+typedef struct chat_found {
+    bool known;
+    bool has_default_system;
+    str default_system; // the sentence for a chat without a system message
+} chat_found;
+
+typedef struct chat_family {
     const char *name;
-    const char *const *needs;  // NULL-terminated: the template's text contains each of these
     const char *const *tokens; // NULL-terminated: marker tokens the tokenizer must have
-    const char *image_token, *end_of_turn;
-    mip_status (*render)(const chat_message *messages, size_t n_messages, bool generation_prompt,
-                         chat_pieces *out);
+    const char *image_token;   // NULL: no pictures
+    const char *end_of_turn;
+    /* recognise - is this the family's template? `plain` is the same text with a newline within
+     * quotes spelled \\n and without spaces inside the braces. */
+    mip_status (*recognise)(const char *text, const char *plain, chat_found *found);
+    mip_status (*render)(const chat_template *c, const chat_message *messages, size_t n_messages,
+                         bool generation_prompt, chat_pieces *out);
+} chat_family;
+
+struct chat_template {
+    const chat_family *family;
+    char *default_system; // NULL: none
 };
+
+/* chat_contains_all - every string of the NULL-terminated list occurs in the text. */
+bool chat_contains_all(const char *text, const char *const *list);
 
 /* chat_pieces_add - append text to the newest piece. */
 mip_status chat_pieces_add(chat_pieces *p, const char *text, size_t n_bytes);
 
-/* chat_pieces_put - a new piece of this C string; copies 1, no answer. */
+/* chat_pieces_put - a new piece of this C string; copies 1, no answer, not joined. */
 mip_status chat_pieces_put(chat_pieces *p, size_t i_message, const char *text);
 
 /* chat_pieces_last - the newest piece; there must be one. */
 chat_piece *chat_pieces_last(chat_pieces *p);
 
 /* The families. */
-extern const chat_template chat_template_qwen2_vl;
+extern const chat_family chat_family_qwen2_vl, chat_family_chatml, chat_family_llava;
 
 #endif

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/text/chat_qwen.c - the chat template of Qwen2-VL and Qwen2.5-VL (ChatML with pictures).
+/* host/text/chat_qwen.c - the chat templates of Qwen2-VL and Qwen2.5-VL (ChatML with pictures) and
+ * of text-only models (ChatML: Qwen2, SmolLM2).
  *
  * What    [default system line unless the first message is of the system] then per message
  *             <|im_start|>ROLE\n parts <|im_end|>\n
  *         with a picture as <|vision_start|><|image_pad|>...<|vision_end|>; at the end
  *         <|im_start|>assistant\n if asked. Parts follow each other with nothing between, nothing
  *         is trimmed.
+ * Which   Qwen's is known by pieces of its text. A text-only template must be, but for its system
+ *         sentence, exactly the one below; a template without such a sentence has that part less.
  * Labels  The newline after an answer's <|im_end|> is not the answer's. */
 #include <string.h>
 
@@ -17,7 +20,16 @@ static const char end_of_turn[] = "<|im_end|>";
 static const char image_token[] = "<|image_pad|>";
 static const char vision_start[] = "<|vision_start|>";
 static const char vision_end[] = "<|vision_end|>";
-static const char default_system[] = "system\nYou are a helpful assistant.";
+static const char qwen_system[] = "You are a helpful assistant.";
+
+/* Text-only ChatML as `plain`: head, sentence, system_end, body; or head and body. */
+static const char ml_head[] = "{%formessageinmessages%}";
+static const char ml_system[] = "{%ifloop.firstandmessages[0]['role']!='system'%}"
+                                "{{'<|im_start|>system\\n";
+static const char ml_system_end[] = "<|im_end|>\\n'}}{%endif%}";
+static const char ml_body[] = "{{'<|im_start|>'+message['role']+'\\n'+message['content']+"
+                              "'<|im_end|>'+'\\n'}}{%endfor%}{%ifadd_generation_prompt%}"
+                              "{{'<|im_start|>assistant\\n'}}{%endif%}";
 
 static const char *const needs[] = {
     "{% if loop.first and message['role'] != 'system' %}<|im_start|>system\nYou are a helpful "
@@ -30,8 +42,42 @@ static const char *const needs[] = {
     NULL,
 };
 
-static const char *const tokens[] = {start_of_turn, end_of_turn, image_token,
-                                     vision_start,  vision_end,  NULL};
+static const char *const vision_tokens[] = {start_of_turn, end_of_turn, image_token,
+                                            vision_start,  vision_end,  NULL};
+
+static const char *const ml_tokens[] = {start_of_turn, end_of_turn, NULL};
+
+static mip_status recognise_qwen(const char *text, const char *plain, chat_found *found) {
+    (void)plain;
+    found->known = chat_contains_all(text, needs);
+    found->has_default_system = found->known;
+    return found->known ? str_append(&found->default_system, qwen_system) : MIP_OK;
+}
+
+static mip_status recognise_ml(const char *text, const char *plain, chat_found *found) {
+    (void)text;
+    if (!str_has_prefix(plain, ml_head)) {
+        return MIP_OK;
+    }
+    plain += sizeof ml_head - 1;
+    if (str_has_prefix(plain, ml_system)) {
+        plain += sizeof ml_system - 1;
+        const char *end = strstr(plain, ml_system_end);
+        /* A quote or a backslash would not stand for itself. */
+        if (end == NULL || strcspn(plain, "'\\") < (size_t)(end - plain)) {
+            return MIP_OK;
+        }
+        MIP_TRY(str_append_n(&found->default_system, plain, (size_t)(end - plain)));
+        found->has_default_system = true;
+        plain = end + sizeof ml_system_end - 1;
+    }
+    found->known = strcmp(plain, ml_body) == 0;
+    if (!found->known) {
+        found->has_default_system = false;
+        str_clear(&found->default_system);
+    }
+    return MIP_OK;
+}
 
 static mip_status add_end_of_turn(chat_pieces *out, size_t i_message, bool answer) {
     MIP_TRY(chat_pieces_put(out, i_message, end_of_turn));
@@ -74,11 +120,12 @@ static mip_status add_message(chat_pieces *out, size_t i_message, const chat_mes
     return MIP_OK;
 }
 
-static mip_status render(const chat_message *messages, size_t n_messages, bool generation_prompt,
-                         chat_pieces *out) {
-    if (strcmp(messages[0].role, "system") != 0) {
+static mip_status render(const chat_template *c, const chat_message *messages, size_t n_messages,
+                         bool generation_prompt, chat_pieces *out) {
+    if (c->default_system != NULL && strcmp(messages[0].role, "system") != 0) {
         MIP_TRY(chat_pieces_put(out, CHAT_NO_MESSAGE, start_of_turn));
-        MIP_TRY(add_text(out, default_system));
+        MIP_TRY(add_text(out, "system\n"));
+        MIP_TRY(add_text(out, c->default_system));
         MIP_TRY(add_end_of_turn(out, CHAT_NO_MESSAGE, false));
     }
     for (size_t i = 0; i < n_messages; i++) {
@@ -91,11 +138,19 @@ static mip_status render(const chat_message *messages, size_t n_messages, bool g
     return MIP_OK;
 }
 
-const chat_template chat_template_qwen2_vl = {
+const chat_family chat_family_qwen2_vl = {
     .name = "qwen2-vl",
-    .needs = needs,
-    .tokens = tokens,
+    .tokens = vision_tokens,
     .image_token = image_token,
     .end_of_turn = end_of_turn,
+    .recognise = recognise_qwen,
+    .render = render,
+};
+
+const chat_family chat_family_chatml = {
+    .name = "chatml",
+    .tokens = ml_tokens,
+    .end_of_turn = end_of_turn,
+    .recognise = recognise_ml,
     .render = render,
 };

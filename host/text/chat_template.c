@@ -9,30 +9,100 @@
 #include "base/status_priv.h"
 #include "text/chat_pieces.h"
 
-static const chat_template *const families[] = {&chat_template_qwen2_vl};
+static const chat_family *const families[] = {&chat_family_qwen2_vl, &chat_family_chatml,
+                                              &chat_family_llava};
+enum { N_FAMILIES = sizeof families / sizeof families[0] };
 
-mip_status chat_template_find(const char *template_text, const char *path,
-                              const chat_template **out) {
-    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
-        const char *const *need = families[i]->needs;
-        while (*need != NULL && strstr(template_text, *need) != NULL) {
-            need++;
+/* The text as `plain` of chat_family. Comments go as well: they print nothing. */
+static mip_status plain_text(const char *text, str *out) {
+    bool in_tag = false;
+    bool in_quote = false;
+    while (*text != '\0') {
+        const char *comment_end = !in_tag && str_has_prefix(text, "{#") ? strstr(text, "#}") : NULL;
+        if (comment_end != NULL) {
+            text = comment_end + 2;
+            continue;
         }
-        if (*need == NULL) {
-            *out = families[i];
-            return MIP_OK;
+        in_quote = in_tag && (*text == '\'' ? !in_quote : in_quote);
+        const bool opens = !in_tag && (str_has_prefix(text, "{%") || str_has_prefix(text, "{{"));
+        const bool closes =
+            in_tag && !in_quote && (str_has_prefix(text, "%}") || str_has_prefix(text, "}}"));
+        if (opens || closes) {
+            in_tag = opens;
+            MIP_TRY(str_append_n(out, text, 2));
+            text += 2;
+            continue;
         }
+        if (in_quote && *text == '\n') {
+            MIP_TRY(str_append(out, "\\n"));
+        } else if (!in_tag || in_quote || *text != ' ') {
+            MIP_TRY(str_append_char(out, *text));
+        }
+        text++;
     }
-    MIP_FAIL(MIP_E_UNSUPPORTED, "give token ids instead of text: --ids",
-             "%s: this chat template is of no family we know (known: %s)", path, families[0]->name);
+    return MIP_OK;
+}
+
+bool chat_contains_all(const char *text, const char *const *list) {
+    while (*list != NULL && strstr(text, *list) != NULL) {
+        list++;
+    }
+    return *list == NULL;
+}
+
+static mip_status make_template(const chat_family *family, const chat_found *found,
+                                chat_template **out) {
+    chat_template *c = calloc(1, sizeof *c);
+    char *copy = found->has_default_system ? malloc(found->default_system.n_bytes + 1) : NULL;
+    if (c == NULL || (found->has_default_system && copy == NULL)) {
+        free(c);
+        free(copy);
+        MIP_FAIL(MIP_E_NOMEM, NULL, "no memory for a chat template");
+    }
+    if (copy != NULL) {
+        memcpy(copy, found->default_system.text, found->default_system.n_bytes + 1);
+    }
+    *c = (chat_template){.family = family, .default_system = copy};
+    *out = c;
+    return MIP_OK;
+}
+
+mip_status chat_template_create(const char *template_text, const char *path, chat_template **out) {
+    mip_status status = MIP_OK;
+    chat_found found = {0};
+    str plain;
+    int i = 0;
+    str_init(&plain);
+    str_init(&found.default_system);
+    MIP_TRY_GOTO(plain_text(template_text, &plain));
+    for (; i < N_FAMILIES && !found.known; i++) {
+        MIP_TRY_GOTO(families[i]->recognise(template_text, plain.text, &found));
+    }
+    if (!found.known) {
+        MIP_FAIL_GOTO(MIP_E_UNSUPPORTED, "give token ids instead of text: --ids",
+                      "%s: this chat template is of no family we know (known: %s, %s, %s)", path,
+                      families[0]->name, families[1]->name, families[2]->name);
+    }
+    MIP_TRY_GOTO(make_template(families[i - 1], &found, out));
+out:
+    str_deinit(&plain);
+    str_deinit(&found.default_system);
+    return status;
+}
+
+void chat_template_destroy(chat_template *c) {
+    if (c != NULL) {
+        free(c->default_system);
+        free(c);
+    }
 }
 
 const char *chat_template_name(const chat_template *c) {
-    return c->name;
+    return c->family->name;
 }
 
 const char *chat_template_end_of_turn(const chat_template *c) {
-    return c->end_of_turn;
+    return c->family->end_of_turn;
 }
 
 static mip_status piece_begin(chat_pieces *p, size_t i_message) {
@@ -82,6 +152,7 @@ static bool contains(const char *text, size_t n_bytes, const char *word) {
 /* What holds for every family. The processor would take an image token spelled in a text for a
  * picture. */
 static mip_status check_message(const chat_template *c, size_t i, const chat_message *m) {
+    const char *image_token = c->family->image_token;
     const bool assistant = strcmp(m->role, "assistant") == 0;
     if (!assistant && strcmp(m->role, "user") != 0 && strcmp(m->role, "system") != 0) {
         MIP_FAIL(MIP_E_ARG, NULL,
@@ -90,6 +161,10 @@ static mip_status check_message(const chat_template *c, size_t i, const chat_mes
     }
     for (size_t k = 0; k < m->n_parts; k++) {
         const chat_part *part = &m->parts[k];
+        if (part->kind == CHAT_IMAGE && image_token == NULL) {
+            MIP_FAIL(MIP_E_UNSUPPORTED, NULL, "message %zu: the chat template %s has no pictures",
+                     i, c->family->name);
+        }
         if (part->kind == CHAT_IMAGE && assistant) {
             MIP_FAIL(MIP_E_UNSUPPORTED, NULL, "message %zu: an image in an answer", i);
         }
@@ -97,9 +172,10 @@ static mip_status check_message(const chat_template *c, size_t i, const chat_mes
             MIP_FAIL(MIP_E_ARG, NULL, "message %zu: an image of %lld tokens", i,
                      (long long)part->n_image_tokens);
         }
-        if (part->kind == CHAT_TEXT && contains(part->text, part->n_bytes, c->image_token)) {
+        if (part->kind == CHAT_TEXT && image_token != NULL &&
+            contains(part->text, part->n_bytes, image_token)) {
             MIP_FAIL(MIP_E_UNSUPPORTED, "take it out of the text",
-                     "message %zu: its text spells the image token %s", i, c->image_token);
+                     "message %zu: its text spells the image token %s", i, image_token);
         }
     }
     return MIP_OK;
@@ -119,7 +195,7 @@ static mip_status render(const chat_template *c, const chat_message *messages, s
     for (size_t i = 0; i < n_messages; i++) {
         MIP_TRY(check_message(c, i, &messages[i]));
     }
-    MIP_TRY(c->render(messages, n_messages, generation_prompt, p));
+    MIP_TRY(c->family->render(c, messages, n_messages, generation_prompt, p));
     return MIP_OK;
 }
 
@@ -148,25 +224,64 @@ static void span_extend(chat_span *span, size_t begin, size_t end) {
     span->end = (int64_t)end;
 }
 
-/* ids of one piece; spans of its message. */
-static mip_status encode_piece(const tokenizer *t, const chat_pieces *p, const chat_piece *piece,
-                               token_list *ids, chat_tokens *out) {
-    const size_t n_before = ids->n;
-    MIP_TRY(tokenizer_encode(t, p->text.text + piece->begin, piece->end - piece->begin, ids));
-    const size_t n_once = ids->n - n_before;
-    for (size_t i = n_once; i < n_once * (size_t)piece->copies; i++) {
-        MIP_TRY(token_list_append(ids, ids->ids[n_before + i % n_once], 0));
+/* The tokens [first, end) that begin at or after byte `from` belong to the piece. */
+static void add_to_spans(const chat_piece *piece, size_t from, const token_list *ids, size_t first,
+                         size_t end, chat_tokens *out) {
+    if (piece->i_message == CHAT_NO_MESSAGE || first == end) {
+        return;
     }
-    if (piece->i_message == CHAT_NO_MESSAGE) {
-        return MIP_OK;
-    }
-    span_extend(&out->message[piece->i_message], n_before, ids->n);
-    size_t first = n_before;
-    while (first < ids->n && ids->begin[first] < piece->answer_from) {
+    span_extend(&out->message[piece->i_message], first, end);
+    while (piece->answer_from != CHAT_NO_ANSWER && first < end &&
+           ids->begin[first] < from + piece->answer_from) {
         first++;
     }
-    if (first < ids->n) {
-        span_extend(&out->answer[piece->i_message], first, ids->n);
+    if (piece->answer_from != CHAT_NO_ANSWER && first < end) {
+        span_extend(&out->answer[piece->i_message], first, end);
+    }
+}
+
+/* ids of a piece and the n - 1 joined to it; spans of their messages. */
+static mip_status encode_group(const tokenizer *t, const chat_pieces *p, const chat_piece *group,
+                               size_t n, token_list *ids, chat_tokens *out) {
+    const char *text = p->text.text + group->begin;
+    const bool first_of_all = group == p->pieces;
+    const size_t n_before = ids->n;
+    MIP_TRY(tokenizer_encode_part(t, text, group[n - 1].end - group->begin, first_of_all, ids));
+    const size_t n_once = ids->n - n_before;
+    for (size_t i = n_once; i < n_once * (size_t)group->copies; i++) {
+        MIP_TRY(token_list_append(ids, ids->ids[n_before + i % n_once], 0));
+    }
+    size_t from = 0;
+    size_t token = n_before;
+    for (size_t i = 0; i < n; i++) {
+        size_t next_from = SIZE_MAX;
+        size_t end = token;
+        if (i + 1 < n) {
+            MIP_TRY(tokenizer_normalized_bytes(t, text, group[i + 1].begin - group->begin,
+                                               first_of_all, &next_from));
+        }
+        while (end < ids->n && ids->begin[end] < next_from) {
+            end++;
+        }
+        add_to_spans(&group[i], from, ids, token, end, out);
+        from = next_from;
+        token = end;
+    }
+    return MIP_OK;
+}
+
+static mip_status encode_pieces(const tokenizer *t, const chat_pieces *p, token_list *ids,
+                                chat_tokens *out) {
+    size_t n_prefix = 0;
+    const int32_t *prefix = tokenizer_prefix(t, &n_prefix);
+    for (size_t i = 0; i < n_prefix; i++) {
+        MIP_TRY(token_list_append(ids, prefix[i], 0));
+    }
+    for (size_t i = 0, n = 1; i < p->n; i += n, n = 1) {
+        while (i + n < p->n && p->pieces[i + n].joined) {
+            n++;
+        }
+        MIP_TRY(encode_group(t, p, &p->pieces[i], n, ids, out));
     }
     return MIP_OK;
 }
@@ -188,11 +303,11 @@ static mip_status copy_tokens(arena *memory, const token_list *ids, chat_tokens 
 }
 
 static mip_status check_markers(const chat_template *c, const tokenizer *t) {
-    for (const char *const *token = c->tokens; *token != NULL; token++) {
+    for (const char *const *token = c->family->tokens; *token != NULL; token++) {
         if (tokenizer_added_id(t, *token) < 0) {
             MIP_FAIL(MIP_E_FORMAT, "tokenizer and chat template are from different models",
                      "the tokenizer has no added token %s, which the chat template %s needs",
-                     *token, c->name);
+                     *token, c->family->name);
         }
     }
     return MIP_OK;
@@ -211,9 +326,7 @@ mip_status chat_encode(arena *memory, const chat_template *c, const tokenizer *t
     MIP_TRY_GOTO(render(c, messages, n_messages, generation_prompt, &p));
     MIP_TRY_GOTO(ARENA_NEW(memory, n_messages, &tokens.message));
     MIP_TRY_GOTO(ARENA_NEW(memory, n_messages, &tokens.answer));
-    for (size_t i = 0; i < p.n; i++) {
-        MIP_TRY_GOTO(encode_piece(t, &p, &p.pieces[i], &ids, &tokens));
-    }
+    MIP_TRY_GOTO(encode_pieces(t, &p, &ids, &tokens));
     MIP_TRY_GOTO(copy_tokens(memory, &ids, &tokens));
     *out = tokens;
 out:

@@ -3,12 +3,13 @@
  * of each answer.
  *
  * What    A model's chat template is a Jinja program. We do not run it: it is recognised by the
- *         pieces of text it must contain and then rendered by the family's own C function; an
- *         unknown one is refused. Image placeholders are repeated before tokenising, as the Hugging
+ *         pieces of text it must contain, or as a whole, and then rendered by the family's own C
+ *         function; an unknown one is refused. Image placeholders are repeated before tokenising, as the Hugging
  *         Face processor does.
  * Labels  An answer is the text of an assistant message and the end-of-turn token behind it; these
  *         tokens carry their own id as label, all others CHAT_NO_LABEL. A token that begins before
- *         the answer's first byte is no label.
+ *         the answer's first byte is no label. A template without an end-of-turn token (LLaVA-1.5)
+ *         has none behind the answer; the space in front of its answer is the answer's.
  * Adding  A family is one row of the table in chat_template.c and one render function.
  * Tested  tests/unit/text/test_chat_template.c (equal to transformers on the whole string) */
 #ifndef MIP_TEXT_CHAT_TEMPLATE_H
@@ -26,7 +27,7 @@
 
 enum { CHAT_NO_LABEL = -100 };
 
-typedef struct chat_template chat_template; // static table entry, never freed
+typedef struct chat_template chat_template;
 
 typedef enum chat_part_kind { CHAT_TEXT, CHAT_IMAGE } chat_part_kind;
 
@@ -56,11 +57,12 @@ typedef struct chat_tokens {
     chat_span *answer;  // [n_messages] assistant: content tokens + end of turn; other roles: empty
 } chat_tokens;
 
-/* chat_template_find - the family whose template this is (the `chat_template` string of
- * tokenizer_config.json or chat_template.json). MIP_E_UNSUPPORTED if none; `path` is only used in
- * messages. */
-mip_status chat_template_find(const char *template_text, const char *path,
-                              const chat_template **out);
+/* chat_template_create - the family whose template this is (the `chat_template` string of
+ * tokenizer_config.json or chat_template.json), and its own default system sentence, read from the
+ * text. MIP_E_UNSUPPORTED if no family has it; `path` is only used in messages.
+ *   out owned; chat_template_destroy */
+mip_status chat_template_create(const char *template_text, const char *path, chat_template **out);
+void chat_template_destroy(chat_template *c);
 
 const char *chat_template_name(const chat_template *c);
 
@@ -70,13 +72,13 @@ const char *chat_template_end_of_turn(const chat_template *c);
 /* chat_render - append the whole prompt as text, placeholders repeated: what the tokenizer would
  * get in one string.
  *   in     generation_prompt adds the opening of an assistant turn at the end
- *   error  MIP_E_ARG unknown role; MIP_E_UNSUPPORTED an image in an answer, or a text part that
- *          spells the image token */
+ *   error  MIP_E_ARG unknown role; MIP_E_UNSUPPORTED an image in an answer or for a template
+ *          without pictures, or a text part that spells the image token */
 mip_status chat_render(const chat_template *c, const chat_message *messages, size_t n_messages,
                        bool generation_prompt, str *out);
 
-/* chat_encode - the same as ids, equal to tokenizer_encode of chat_render's string, with labels and
- * spans.
+/* chat_encode - the same as ids, equal to tokenizer_encode of chat_render's string behind the ids of
+ * tokenizer_prefix, with labels and spans.
  *   out    arrays in `memory`
  *   error  as chat_render and tokenizer_encode; MIP_E_FORMAT if the tokenizer lacks one of the
  *          template's marker tokens */

@@ -107,6 +107,8 @@ static const char *want_words(const field_rule *rule) {
         return "null or \"\"";
     case FIELD_FALSE:
         return "false";
+    case FIELD_TRUE:
+        return "true";
     case FIELD_BOOL:
         return "true or false";
     case FIELD_TEXT:
@@ -129,6 +131,8 @@ static bool satisfies(const cJSON *value, const field_rule *rule) {
         return cJSON_IsNull(value) || (cJSON_IsString(value) && value->valuestring[0] == '\0');
     case FIELD_FALSE:
         return cJSON_IsFalse(value);
+    case FIELD_TRUE:
+        return cJSON_IsTrue(value);
     case FIELD_BOOL:
         return cJSON_IsBool(value);
     case FIELD_TEXT:
@@ -150,7 +154,7 @@ static mip_status refuse_value(const cJSON *value, const char *path, const char 
                                const field_rule *rule) {
     char words[WORDS_BYTES];
     const bool setting = rule->want == FIELD_NULL || rule->want == FIELD_EMPTY ||
-                         rule->want == FIELD_FALSE ||
+                         rule->want == FIELD_FALSE || rule->want == FIELD_TRUE ||
                          (rule->want == FIELD_TEXT && rule->text != NULL);
     if (setting) {
         MIP_FAIL(MIP_E_UNSUPPORTED, hint_ids, "%s: %s.%s is %s, only %s is supported", path, where,

@@ -24,6 +24,7 @@ typedef enum field_want {
     FIELD_NULL,   // null
     FIELD_EMPTY,  // null or ""
     FIELD_FALSE,  // false
+    FIELD_TRUE,   // true
     FIELD_BOOL,   // true or false
     FIELD_TEXT,   // a string equal to `text`, or any string if that is NULL
     FIELD_OBJECT, // {..}

@@ -3,8 +3,8 @@
  *
  * What    The pipeline of the file (added tokens, normaliser, split pattern, BPE, decoder) with the
  *         ids the `tokenizers` library gives. What the file asks for and this room does not have is
- *         refused with the field's name, never ignored. Here so far: NFC or none; Split by a
- *         regular expression + ByteLevel; BPE; ByteLevel decoder (Qwen2, Qwen2-VL, Qwen2.5-VL).
+ *         refused with the field's name, never ignored. Here: byte-level BPE (Qwen2, SmolLM2) and
+ *         BPE over characters with byte fallback (Llama); pipeline_json.c lists the steps.
  * Threads A tokenizer is not changed after creation; any number of threads may use it at once.
  * Tested  tests/unit/text/test_tokenizer.c, test_tokenizer_json.c */
 #ifndef MIP_TEXT_TOKENIZER_H
@@ -37,6 +37,20 @@ void tokenizer_destroy(tokenizer *t);
  *   error  MIP_E_FORMAT if text is not UTF-8 (byte offset in the message). out then keeps what was
  *          appended before. */
 mip_status tokenizer_encode(const tokenizer *t, const char *text, size_t n_bytes, token_list *out);
+
+/* tokenizer_encode_part - the same for a part of a text that is encoded part by part, cut where added
+ * tokens cut it anyway; first = it is the part that begins the text. */
+mip_status tokenizer_encode_part(const tokenizer *t, const char *text, size_t n_bytes, bool first,
+                                 token_list *out);
+
+/* tokenizer_normalized_bytes - how long the text is where token begins are counted. For a text that
+ * goes on: where the rest begins, if no added token and no composition crosses that place. */
+mip_status tokenizer_normalized_bytes(const tokenizer *t, const char *text, size_t n_bytes,
+                                      bool first, size_t *out);
+
+/* tokenizer_prefix - the ids [*n] that belong in front of every prompt ("<s>"), borrowed; most
+ * byte-level tokenizers have none. */
+const int32_t *tokenizer_prefix(const tokenizer *t, size_t *n);
 
 /* tokenizer_decode - append the text of ids [n] to out; bytes that are no UTF-8 become U+FFFD, as
  * `tokenizers` does it. skip_special leaves out added tokens marked special. Ids without a token

@@ -2,9 +2,10 @@
 /* host/text/tokenizer_json.c - tokenizer.json -> tokenizer.
  *
  * What    One rule table per object of the file (fields_check.h); what passes them is read.
- *         `post_processor` ByteLevel only moves offsets and has no influence on ids. `truncation`
- *         and `padding` are reset by transformers on every call, so a file that sets them is
- *         refused rather than guessed at.
+ *         Here: vocabulary, merges, added tokens; pipeline_json.c has the steps around them.
+ *         `truncation` and `padding` are reset by transformers on every call, so a file that sets
+ *         them is refused rather than guessed at.
+ * Unknown An unk_token is never needed where every byte has a token, and refused elsewhere.
  * Spelling of merges: "a b" in older files, ["a", "b"] in newer ones.
  * Tested  tests/unit/text/test_tokenizer_json.c */
 #include <stdio.h>
@@ -28,7 +29,7 @@ static const field_rule root_rules[] = {
     {.name = "padding", .want = FIELD_NULL},
     {.name = "added_tokens", .want = FIELD_ARRAY, .required = true},
     {.name = "normalizer", .want = FIELD_ANY, .required = true},
-    {.name = "pre_tokenizer", .want = FIELD_OBJECT, .required = true},
+    {.name = "pre_tokenizer", .want = FIELD_ANY, .required = true},
     {.name = "post_processor", .want = FIELD_ANY},
     {.name = "decoder", .want = FIELD_OBJECT, .required = true},
     {.name = "model", .want = FIELD_OBJECT, .required = true},
@@ -37,11 +38,11 @@ static const field_rule root_rules[] = {
 static const field_rule model_rules[] = {
     {.name = "type", .want = FIELD_TEXT, .text = "BPE"},
     {.name = "dropout", .want = FIELD_NULL},
-    {.name = "unk_token", .want = FIELD_NULL},
+    {.name = "unk_token", .want = FIELD_ANY},
     {.name = "continuing_subword_prefix", .want = FIELD_EMPTY},
     {.name = "end_of_word_suffix", .want = FIELD_EMPTY},
-    {.name = "fuse_unk", .want = FIELD_FALSE},
-    {.name = "byte_fallback", .want = FIELD_FALSE},
+    {.name = "fuse_unk", .want = FIELD_BOOL},
+    {.name = "byte_fallback", .want = FIELD_BOOL},
     {.name = "ignore_merges", .want = FIELD_FALSE},
     {.name = "vocab", .want = FIELD_OBJECT, .required = true},
     {.name = "merges", .want = FIELD_ARRAY, .required = true},
@@ -56,85 +57,6 @@ static const field_rule added_rules[] = {
     {.name = "normalized", .want = FIELD_BOOL, .required = true},
     {.name = "special", .want = FIELD_BOOL, .required = true},
 };
-
-static const field_rule nfc_rules[] = {
-    {.name = "type", .want = FIELD_TEXT, .text = "NFC", .required = true},
-};
-
-static const field_rule sequence_rules[] = {
-    {.name = "type", .want = FIELD_TEXT, .text = "Sequence", .required = true},
-    {.name = "pretokenizers", .want = FIELD_ARRAY, .required = true},
-};
-
-static const field_rule split_rules[] = {
-    {.name = "type", .want = FIELD_TEXT, .text = "Split", .required = true},
-    {.name = "pattern", .want = FIELD_OBJECT, .required = true},
-    {.name = "behavior", .want = FIELD_TEXT, .text = "Isolated", .required = true},
-    {.name = "invert", .want = FIELD_FALSE, .required = true},
-};
-
-static const field_rule pattern_rules[] = {
-    {.name = "Regex", .want = FIELD_TEXT, .required = true},
-};
-
-static const field_rule byte_level_cut_rules[] = {
-    {.name = "type", .want = FIELD_TEXT, .text = "ByteLevel", .required = true},
-    {.name = "add_prefix_space", .want = FIELD_FALSE, .required = true},
-    {.name = "use_regex", .want = FIELD_FALSE, .required = true},
-    {.name = "trim_offsets", .want = FIELD_BOOL},
-};
-
-/* The same object as decoder and post-processor, where its settings have no influence on ids or
- * text. */
-static const field_rule byte_level_rules[] = {
-    {.name = "type", .want = FIELD_TEXT, .text = "ByteLevel", .required = true},
-    {.name = "add_prefix_space", .want = FIELD_BOOL},
-    {.name = "use_regex", .want = FIELD_BOOL},
-    {.name = "trim_offsets", .want = FIELD_BOOL},
-};
-
-static mip_status read_normalizer(tokenizer *t, const cJSON *root, const char *path) {
-    const cJSON *value = fields_get(root, "normalizer");
-    if (cJSON_IsNull(value)) {
-        t->normalizer = NORMALIZER_NONE;
-        return MIP_OK;
-    }
-    MIP_TRY(fields_check(value, path, "normalizer", nfc_rules, COUNT(nfc_rules)));
-    t->normalizer = NORMALIZER_NFC;
-    return MIP_OK;
-}
-
-static mip_status read_pre_tokenizer(tokenizer *t, const cJSON *root, const char *path) {
-    const cJSON *value = fields_get(root, "pre_tokenizer");
-    MIP_TRY(fields_check(value, path, "pre_tokenizer", sequence_rules, COUNT(sequence_rules)));
-    const cJSON *steps = fields_get(value, "pretokenizers");
-    if (cJSON_GetArraySize(steps) != 2) {
-        MIP_FAIL(MIP_E_UNSUPPORTED, hint_ids,
-                 "%s: pre_tokenizer has %d steps, only Split then ByteLevel is supported", path,
-                 cJSON_GetArraySize(steps));
-    }
-    const cJSON *split = steps->child, *byte_level = steps->child->next;
-    MIP_TRY(fields_check(split, path, "pre_tokenizer[0]", split_rules, COUNT(split_rules)));
-    MIP_TRY(fields_check(byte_level, path, "pre_tokenizer[1]", byte_level_cut_rules,
-                         COUNT(byte_level_cut_rules)));
-    const cJSON *pattern = fields_get(split, "pattern");
-    MIP_TRY(fields_check(pattern, path, "pre_tokenizer[0].pattern", pattern_rules,
-                         COUNT(pattern_rules)));
-    MIP_TRY(split_pattern_create(fields_get(pattern, "Regex")->valuestring, path, &t->split));
-    return MIP_OK;
-}
-
-static mip_status read_post_and_decoder(tokenizer *t, const cJSON *root, const char *path) {
-    const cJSON *post = fields_get(root, "post_processor");
-    if (post != NULL && !cJSON_IsNull(post)) {
-        MIP_TRY(
-            fields_check(post, path, "post_processor", byte_level_rules, COUNT(byte_level_rules)));
-    }
-    const cJSON *decoder = fields_get(root, "decoder");
-    MIP_TRY(fields_check(decoder, path, "decoder", byte_level_rules, COUNT(byte_level_rules)));
-    byte_level_bytes(t->byte_of);
-    return MIP_OK;
-}
 
 /* How many tokens there are, and the largest id: what the tables are made for. */
 static mip_status measure_vocab(const cJSON *vocab_json, const cJSON *added_json, const char *path,
@@ -227,8 +149,8 @@ static mip_status read_merges(tokenizer *t, const cJSON *merges_json, const char
     mip_status status = MIP_OK;
     str both;
     str_init(&both);
-    MIP_TRY_GOTO(
-        bpe_init(&t->memory, &t->vocab, (size_t)cJSON_GetArraySize(merges_json), &t->merges));
+    MIP_TRY_GOTO(bpe_init(&t->memory, &t->vocab, t->byte_level ? BPE_BYTES : BPE_CHARACTERS,
+                          (size_t)cJSON_GetArraySize(merges_json), &t->merges));
     int32_t rank = 0;
     for (const cJSON *entry = merges_json->child; entry != NULL; entry = entry->next) {
         MIP_TRY_GOTO(read_merge(t, entry, path, rank, &both));
@@ -253,6 +175,13 @@ static mip_status read_added_token(tokenizer *t, const cJSON *entry, const char 
     }
     bool added;
     MIP_TRY(vocab_add(&t->memory, &t->vocab, content, n_bytes, id, &added));
+    size_t n_first = 0;
+    unicode_next(content, &n_first);
+    if (added && !t->byte_level && n_first == n_bytes) {
+        /* BPE would find it in the table, but `tokenizers` looks at model.vocab only. */
+        MIP_FAIL(MIP_E_UNSUPPORTED, hint_ids,
+                 "%s: added_tokens: \"%s\" is one character and not in model.vocab", path, content);
+    }
     /* True too for a token of model.vocab. */
     const bool listed_as_itself = vocab_find(&t->vocab, content, n_bytes) == id;
     if (seen[id] || !listed_as_itself) {
@@ -284,7 +213,7 @@ static mip_status normalize_added(tokenizer *t) {
         if (token->normalized) {
             char *copy;
             str_clear(&normal);
-            MIP_TRY_GOTO(tokenizer_normalize(t->normalizer, token->text, token->n_bytes, &normal));
+            MIP_TRY_GOTO(tokenizer_normalize(t, token->text, token->n_bytes, &normal));
             MIP_TRY_GOTO(arena_strndup(&t->memory, normal.text, normal.n_bytes, &copy));
             token->text = copy;
             token->n_bytes = normal.n_bytes;
@@ -312,13 +241,49 @@ static mip_status read_added(tokenizer *t, const cJSON *added_json, const char *
     return MIP_OK;
 }
 
+/* Bytes are a matter of spelling in the one kind of vocabulary and of fallback in the other. */
+static mip_status check_fallback(const tokenizer *t, const cJSON *model, const char *path) {
+    const bool fallback = flag(model, "byte_fallback");
+    const cJSON *unknown = fields_get(model, "unk_token");
+    if (fallback == t->byte_level) {
+        MIP_FAIL(MIP_E_UNSUPPORTED, hint_ids,
+                 "%s: model.byte_fallback is %s, only %s is supported with this pre_tokenizer",
+                 path, fallback ? "true" : "false", fallback ? "false" : "true");
+    }
+    if (t->byte_level && unknown != NULL && !cJSON_IsNull(unknown)) {
+        MIP_FAIL(MIP_E_UNSUPPORTED, hint_ids,
+                 "%s: model.unk_token is set, only null is supported with bytes", path);
+    }
+    return MIP_OK;
+}
+
+static mip_status check_bytes_present(const tokenizer *t, const char *path) {
+    for (int byte = 0; byte < 256 && !t->byte_level; byte++) {
+        if (t->merges.byte_id[byte] < 0) {
+            MIP_FAIL(MIP_E_UNSUPPORTED, hint_ids,
+                     "%s: model.byte_fallback is true, but there is no token <0x%02X>", path,
+                     (unsigned)byte);
+        }
+    }
+    return MIP_OK;
+}
+
+static mip_status check_prefix(const tokenizer *t, const char *path) {
+    for (size_t i = 0; i < t->n_prefix; i++) {
+        if (tokenizer_token(t, t->prefix[i]) == NULL) {
+            MIP_FAIL(MIP_E_FORMAT, NULL, "%s: post_processor names the id %d, which has no token",
+                     path, t->prefix[i]);
+        }
+    }
+    return MIP_OK;
+}
+
 static mip_status read_root(tokenizer *t, const cJSON *root, const char *path) {
     MIP_TRY(fields_check(root, path, "the file", root_rules, COUNT(root_rules)));
     const cJSON *model = fields_get(root, "model");
     MIP_TRY(fields_check(model, path, "model", model_rules, COUNT(model_rules)));
-    MIP_TRY(read_normalizer(t, root, path));
-    MIP_TRY(read_pre_tokenizer(t, root, path));
-    MIP_TRY(read_post_and_decoder(t, root, path));
+    MIP_TRY(pipeline_read(t, root, path));
+    MIP_TRY(check_fallback(t, model, path));
     const cJSON *vocab_json = fields_get(model, "vocab"),
                 *added_json = fields_get(root, "added_tokens");
     size_t n_tokens;
@@ -327,8 +292,9 @@ static mip_status read_root(tokenizer *t, const cJSON *root, const char *path) {
     MIP_TRY(vocab_init(&t->memory, n_tokens, max_id, &t->vocab));
     MIP_TRY(read_vocab(t, vocab_json, path));
     MIP_TRY(read_merges(t, fields_get(model, "merges"), path));
+    MIP_TRY(check_bytes_present(t, path));
     MIP_TRY(read_added(t, added_json, path));
-    return MIP_OK;
+    return check_prefix(t, path);
 }
 
 mip_status tokenizer_create_from_json(const char *json, size_t n_bytes, const char *path,

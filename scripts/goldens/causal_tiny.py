@@ -8,12 +8,14 @@ What    llama_tiny: LlamaForCausalLM, head of its own, 2 query heads per key hea
 Shapes  as for qwen25vl_tiny (tests/golden/README.md), without vision and pixels.
 Used by make_goldens.py."""
 
+import json
 import shutil
 
 import torch
 import torch.autograd.forward_ad as fwd
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
+from . import tokenizer_qwen, tokenizers_other
 from .base import SEED, installed_versions, normal, require, rng, write_json, write_tensors
 from .qwen25vl_run import LABEL_NONE, check_loss, same_bits, tangent
 from .qwen25vl_tiny import draw, save_single
@@ -66,6 +68,27 @@ def write_model(name, folder):
     about = {"architectures": [kind.__name__], "model_type": config.model_type, "dtype": "float32"}
     written = {**about, **COMMON, **settings}
     save_single(folder, written, weights)
+
+
+def write_text_files(name, folder):
+    """llama_tiny reads like SmolLM2, qwen2_tiny like Qwen2."""
+    if name == "llama_tiny":
+        tokens, template = tokenizers_other.build_digits(), tokenizers_other.CHATML_TINY
+    else:
+        tokens, template = tokenizer_qwen.build(), tokenizers_other.CHATML_QWEN
+    write_json(folder / "tokenizer.json", json.loads(tokens.to_str()))
+    write_json(
+        folder / "tokenizer_config.json",
+        {
+            "chat_template": template,
+            "eos_token": "<|im_end|>",
+            "pad_token": "<|endoftext|>",
+            "tokenizer_class": "PreTrainedTokenizerFast",
+        },
+    )
+    end = tokens.token_to_id("<|im_end|>")
+    pad = tokens.token_to_id("<|endoftext|>")
+    write_json(folder / "generation_config.json", {"eos_token_id": end, "pad_token_id": pad})
 
 
 def load(name, folder):
@@ -200,6 +223,7 @@ def make(out):
         root = out / name
         shutil.rmtree(root, ignore_errors=True)
         write_model(name, root / "model")
+        write_text_files(name, root / "model")
         case = text_case(name, root / "model")
         same_bits(case, text_case(name, root / "model"))
         write_tensors(root / "cases" / "text.safetensors", case)

@@ -32,7 +32,7 @@ static void fixture_init(fixture *f, uint64_t seed) {
         const char letter = (char)('a' + i);
         cr_assert_eq(vocab_add(&f->memory, &f->vocab, &letter, 1, i, &added), MIP_OK);
     }
-    cr_assert_eq(bpe_init(&f->memory, &f->vocab, MERGES, &f->bpe), MIP_OK);
+    cr_assert_eq(bpe_init(&f->memory, &f->vocab, BPE_BYTES, MERGES, &f->bpe), MIP_OK);
     for (int32_t id = LETTERS; id < LETTERS + MERGES;) {
         const int32_t left = (int32_t)draw((uint64_t)id), right = (int32_t)draw((uint64_t)id);
         char both[4096];

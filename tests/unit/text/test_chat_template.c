@@ -8,14 +8,14 @@
 #include "support/tokenizer_file.h"
 #include "text/chat_template.h"
 
-enum { MESSAGES_MAX = 8, PARTS_MAX = 8, ID_IMAGE = 390, ID_END_OF_TURN = 386 };
+enum { MESSAGES_MAX = 8, PARTS_MAX = 8, ID_IMAGE = 390, ID_END_OF_TURN = 386, IMAGE_TOKENS = 3 };
 
-static const chat_template *find_template(const char *config_path, json_doc *doc) {
-    const chat_template *c = NULL;
+static chat_template *read_template(const char *config_path, json_doc *doc) {
+    chat_template *c = NULL;
     const char *text = NULL;
     cr_assert_eq(json_doc_read(config_path, 1 << 20, doc), MIP_OK, "%s", mip_error_last()->what);
     cr_assert_eq(json_string(doc, doc->root, "chat_template", &text), MIP_OK);
-    cr_assert_eq(chat_template_find(text, config_path, &c), MIP_OK, "%s", mip_error_last()->what);
+    cr_assert_eq(chat_template_create(text, config_path, &c), MIP_OK, "%s", mip_error_last()->what);
     return c;
 }
 
@@ -24,16 +24,21 @@ typedef struct fixture {
     arena memory;
     json_doc config;
     tokenizer *tokenizer;
-    const chat_template *chat;
+    chat_template *chat;
 } fixture;
 
-static void fixture_init(fixture *f) {
+static void fixture_of(fixture *f, const char *tokenizer_path, const char *template_path) {
     arena_init(&f->memory);
-    f->tokenizer = tokenizer_file_read(TOKENIZER_FILE_TINY);
-    f->chat = find_template("tests/golden/qwen25vl_tiny/model/chat_template.json", &f->config);
+    f->tokenizer = tokenizer_file_read(tokenizer_path);
+    f->chat = read_template(template_path, &f->config);
+}
+
+static void fixture_init(fixture *f) {
+    fixture_of(f, TOKENIZER_FILE_TINY, "tests/golden/qwen25vl_tiny/model/chat_template.json");
 }
 
 static void fixture_deinit(fixture *f) {
+    chat_template_destroy(f->chat);
     tokenizer_destroy(f->tokenizer);
     json_doc_deinit(&f->config);
     arena_deinit(&f->memory);
@@ -73,6 +78,8 @@ static void read_messages(const json_doc *doc, const json_value *entry, message_
             if (json_find(p, "text") != NULL) {
                 cr_assert_eq(json_string(doc, p, "text", &text), MIP_OK);
                 parts[n_parts++] = text_part(text);
+            } else if (grids == NULL) {
+                parts[n_parts++] = image_part(IMAGE_TOKENS);
             } else {
                 int64_t n = 1, side;
                 for (int64_t axis = 0; axis < 3; axis++) {
@@ -98,8 +105,10 @@ static void assert_pieces_equal_whole(const fixture *f, const chat_message *mess
     token_list_init(&ids);
     cr_assert_eq(chat_render(f->chat, messages, n, generation, &whole), MIP_OK);
     cr_assert_eq(tokenizer_encode(f->tokenizer, whole.text, whole.n_bytes, &ids), MIP_OK);
-    cr_assert_eq((int64_t)ids.n, pieces->n);
-    cr_assert_arr_eq(ids.ids, pieces->ids, ids.n * sizeof *ids.ids);
+    size_t n_prefix = 0;
+    tokenizer_prefix(f->tokenizer, &n_prefix);
+    cr_assert_eq((int64_t)(n_prefix + ids.n), pieces->n);
+    cr_assert_arr_eq(ids.ids, pieces->ids + n_prefix, ids.n * sizeof *ids.ids);
     token_list_deinit(&ids);
     str_deinit(&whole);
 }
@@ -121,37 +130,138 @@ static void assert_text(const fixture *f, message_list *list, bool generation,
     str_deinit(&text);
 }
 
+/* Every chat of the array: text, ids, and ids of the whole string. */
+static void check_chats(fixture *f, const json_doc *doc, const json_value *chats) {
+    int n_chats = 0;
+    for (const json_value *v = json_first(chats); v != NULL; v = json_next(v), n_chats++) {
+        message_list list;
+        chat_tokens got;
+        bool generation;
+        const char *text;
+        cr_assert_eq(json_bool(doc, v, "add_generation_prompt", &generation), MIP_OK);
+        cr_assert_eq(json_string(doc, v, "text", &text), MIP_OK);
+        read_messages(doc, v, &list);
+        cr_assert_eq(
+            chat_encode(&f->memory, f->chat, f->tokenizer, list.messages, list.n, generation, &got),
+            MIP_OK, "%s", mip_error_last()->what);
+        const json_value *ids = json_find(v, "ids");
+        cr_assert_eq(got.n, json_size(ids), "%s", text);
+        int64_t i = 0, id;
+        for (const json_value *e = json_first(ids); e != NULL; e = json_next(e), i++) {
+            cr_assert_eq(json_value_i64(doc, e, 0, 500, &id), MIP_OK);
+            cr_assert_eq(got.ids[i], id, "token %d of %s", (int)i, text);
+        }
+        assert_pieces_equal_whole(f, list.messages, list.n, generation, &got);
+        assert_text(f, &list, generation, text);
+    }
+    cr_assert_geq(n_chats, 4);
+}
+
 Test(chat_template, text_and_ids_equal_the_transformers_processor_on_every_golden_chat) {
     fixture f;
     json_doc doc;
     fixture_init(&f);
     cr_assert_eq(json_doc_read("tests/golden/qwen25vl_tiny/cases/chat.json", 1 << 24, &doc),
                  MIP_OK);
-    int n_chats = 0;
-    for (const json_value *v = json_first(doc.root); v != NULL; v = json_next(v), n_chats++) {
-        message_list list;
-        chat_tokens got;
-        bool generation;
-        const char *text;
-        cr_assert_eq(json_bool(&doc, v, "add_generation_prompt", &generation), MIP_OK);
-        cr_assert_eq(json_string(&doc, v, "text", &text), MIP_OK);
-        read_messages(&doc, v, &list);
-        cr_assert_eq(
-            chat_encode(&f.memory, f.chat, f.tokenizer, list.messages, list.n, generation, &got),
-            MIP_OK, "%s", mip_error_last()->what);
-        const json_value *ids = json_find(v, "ids");
-        cr_assert_eq(got.n, json_size(ids), "%s", text);
-        int64_t i = 0, id;
-        for (const json_value *e = json_first(ids); e != NULL; e = json_next(e), i++) {
-            cr_assert_eq(json_value_i64(&doc, e, 0, 400, &id), MIP_OK);
-            cr_assert_eq(got.ids[i], id, "token %d of %s", (int)i, text);
-        }
-        assert_pieces_equal_whole(&f, list.messages, list.n, generation, &got);
-        assert_text(&f, &list, generation, text);
-    }
-    cr_assert_geq(n_chats, 4);
+    check_chats(&f, &doc, doc.root);
     json_doc_deinit(&doc);
     fixture_deinit(&f);
+}
+
+Test(chat_template, other_families_equal_transformers_on_every_golden_chat) {
+    static const char *const names[] = {"digits", "prepend", "first"};
+    static const char *const families[] = {"chatml", "llava-1.5", "llava-1.5"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        fixture f;
+        char chats[128], tokens[128];
+        snprintf(chats, sizeof chats, "tests/golden/tokenizer/%s/chat.json", names[i]);
+        snprintf(tokens, sizeof tokens, "tests/golden/tokenizer/%s/tokenizer.json", names[i]);
+        fixture_of(&f, tokens, chats);
+        cr_assert_str_eq(chat_template_name(f.chat), families[i]);
+        check_chats(&f, &f.config, json_find(f.config.root, "chats"));
+        fixture_deinit(&f);
+    }
+}
+
+static void assert_span_text(const fixture *f, const chat_tokens *got, chat_span span,
+                             const char *expected) {
+    str text;
+    str_init(&text);
+    cr_assert_eq(tokenizer_decode(f->tokenizer, got->ids + span.begin,
+                                  (size_t)(span.end - span.begin), false, &text),
+                 MIP_OK);
+    cr_assert_str_eq(text.text, expected);
+    str_deinit(&text);
+}
+
+/* Decoding takes the first space off, so the spans read as if they began with a word. */
+Test(chat_template, spans_of_a_template_without_an_end_of_turn_token) {
+    static const char *const names[] = {"prepend", "first"};
+    for (size_t i = 0; i < 2; i++) {
+        fixture f;
+        chat_tokens got;
+        char chats[128], tokens[128];
+        snprintf(chats, sizeof chats, "tests/golden/tokenizer/%s/chat.json", names[i]);
+        snprintf(tokens, sizeof tokens, "tests/golden/tokenizer/%s/tokenizer.json", names[i]);
+        fixture_of(&f, tokens, chats);
+        const chat_part first[] = {image_part(6), text_part("Wh\xc3\xb6?")},
+                        second = text_part("The \xe4\xbd\xa0 painter"), third = text_part("Sure?"),
+                        fourth = text_part("1984");
+        const chat_message messages[] = {{"user", first, 2},
+                                         {"assistant", &second, 1},
+                                         {"user", &third, 1},
+                                         {"assistant", &fourth, 1}};
+        cr_assert_eq(chat_encode(&f.memory, f.chat, f.tokenizer, messages, 4, false, &got), MIP_OK);
+        cr_assert_eq(got.message[0].begin, 1); // behind <s>
+        for (size_t m = 0; m < 4; m++) {
+            cr_assert_eq(got.message[m].end, m + 1 < 4 ? got.message[m + 1].begin : got.n);
+        }
+        cr_assert_eq(got.answer[0].begin, got.answer[0].end);
+        assert_span_text(&f, &got, got.answer[1], "The \xe4\xbd\xa0 painter");
+        assert_span_text(&f, &got, got.answer[3], "1984");
+        for (int64_t t = 0; t < got.n; t++) {
+            const bool answer = (t >= got.answer[1].begin && t < got.answer[1].end) ||
+                                (t >= got.answer[3].begin && t < got.answer[3].end);
+            cr_assert_eq(got.labels[t], answer ? got.ids[t] : CHAT_NO_LABEL);
+        }
+        fixture_deinit(&f);
+    }
+}
+
+static void assert_known(const char *text, const char *rendered) {
+    chat_template *c = NULL;
+    str out;
+    str_init(&out);
+    const chat_part part = text_part("a");
+    const chat_message message = {"user", &part, 1};
+    const mip_status status = chat_template_create(text, "x.json", &c);
+    if (rendered == NULL) {
+        cr_assert_eq(status, MIP_E_UNSUPPORTED, "%s", text);
+        return;
+    }
+    cr_assert_eq(status, MIP_OK, "%s", text);
+    cr_assert_eq(chat_render(c, &message, 1, false, &out), MIP_OK);
+    cr_assert_str_eq(out.text, rendered);
+    chat_template_destroy(c);
+    str_deinit(&out);
+}
+
+#define ML_HEAD "{% for message in messages %}"
+#define ML_SYSTEM(s)                                                                               \
+    "{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\n" s            \
+    "<|im_end|>\n' }}{% endif %}"
+#define ML_BODY                                                                                    \
+    "{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}"       \
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+
+Test(chat_template, chatml_is_known_by_its_form_and_its_sentence_is_read) {
+    assert_known(ML_HEAD ML_SYSTEM("Be a cat.") ML_BODY,
+                 "<|im_start|>system\nBe a cat.<|im_end|>\n<|im_start|>user\na<|im_end|>\n");
+    assert_known(ML_HEAD ML_BODY, "<|im_start|>user\na<|im_end|>\n");
+    assert_known(ML_HEAD ML_SYSTEM("It's") ML_BODY, NULL);
+    assert_known(ML_HEAD ML_SYSTEM("Be.") ML_BODY " ", NULL);
+    assert_known(ML_HEAD ML_SYSTEM("Be.") "x" ML_BODY, NULL);
+    assert_known(ML_HEAD, NULL);
 }
 
 /* The golden's labels end with the end-of-turn token; the template goes on with a newline. */
@@ -241,17 +351,18 @@ Test(chat_template, a_token_that_begins_before_the_answer_is_no_label) {
 
 Test(chat_template, every_folder_of_the_goldens_has_a_template_we_know) {
     json_doc doc;
-    find_template("tests/golden/qwen25vl_tiny/model/tokenizer_config.json", &doc);
+    chat_template_destroy(
+        read_template("tests/golden/qwen25vl_tiny/model/tokenizer_config.json", &doc));
     json_doc_deinit(&doc);
 }
 
 Test(chat_template, unknown_templates_roles_and_places_of_images_are_refused) {
     fixture f;
     str out;
-    const chat_template *c = NULL;
+    chat_template *c = NULL;
     fixture_init(&f);
     str_init(&out);
-    cr_assert_eq(chat_template_find("{{ messages }}", "x.json", &c), MIP_E_UNSUPPORTED);
+    cr_assert_eq(chat_template_create("{{ messages }}", "x.json", &c), MIP_E_UNSUPPORTED);
     cr_assert_not_null(strstr(mip_error_last()->hint, "--ids"));
     const chat_part text = text_part("a"), picture = image_part(4), empty = image_part(0),
                     spelled = text_part("see <|image_pad|>");
@@ -263,6 +374,12 @@ Test(chat_template, unknown_templates_roles_and_places_of_images_are_refused) {
     cr_assert_eq(chat_render(f.chat, &spells, 1, true, &out), MIP_E_UNSUPPORTED);
     cr_assert_eq(chat_render(f.chat, &spells, 0, true, &out), MIP_E_ARG);
     cr_assert_eq(out.n_bytes, 0);
+    fixture_deinit(&f);
+    fixture_of(&f, "tests/golden/tokenizer/digits/tokenizer.json",
+               "tests/golden/tokenizer/digits/chat.json");
+    const chat_message shows = {"user", &picture, 1};
+    cr_assert_eq(chat_render(f.chat, &shows, 1, true, &out), MIP_E_UNSUPPORTED);
+    cr_assert_not_null(strstr(mip_error_last()->what, "no pictures"));
     str_deinit(&out);
     fixture_deinit(&f);
 }

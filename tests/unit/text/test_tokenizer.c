@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/fs.h"
@@ -94,10 +96,10 @@ Test(tokenizer, merges_written_as_strings_are_the_same_merges) {
     check_golden_strings("tests/golden/qwen25vl_tiny/model_sharded_bf16/tokenizer.json");
 }
 
-Test(tokenizer, decoding_equals_the_tokenizers_library_on_every_golden_id_list) {
-    tokenizer *t = tokenizer_file_read(TOKENIZER_FILE_TINY);
+static void check_golden_id_lists(const char *tokenizer_path, const char *path) {
+    tokenizer *t = tokenizer_file_read(tokenizer_path);
     json_doc doc;
-    read_json("tests/golden/tokenizer_qwen_decode.json", &doc);
+    read_json(path, &doc);
     int64_t n = 0;
     for (const json_value *v = json_first(doc.root); v != NULL; v = json_next(v), n++) {
         token_list ids;
@@ -108,6 +110,62 @@ Test(tokenizer, decoding_equals_the_tokenizers_library_on_every_golden_id_list) 
     }
     cr_assert_geq(n, 20);
     json_doc_deinit(&doc);
+    tokenizer_destroy(t);
+}
+
+Test(tokenizer, decoding_equals_the_tokenizers_library_on_every_golden_id_list) {
+    check_golden_id_lists(TOKENIZER_FILE_TINY, "tests/golden/tokenizer_qwen_decode.json");
+}
+
+typedef struct pipeline {
+    char name[16];
+} pipeline;
+
+ParameterizedTestParameters(tokenizer, other_pipelines_equal_the_tokenizers_library) {
+    static pipeline names[] = {{"digits"}, {"prepend"}, {"first"}, {"always"}, {"never"}};
+    return cr_make_param_array(pipeline, names, sizeof names / sizeof names[0]);
+}
+
+ParameterizedTest(const pipeline *p, tokenizer, other_pipelines_equal_the_tokenizers_library) {
+    char path[128], file[128];
+    json_doc texts, rows;
+    snprintf(file, sizeof file, "tests/golden/tokenizer/%s/tokenizer.json", p->name);
+    snprintf(path, sizeof path, "tests/golden/tokenizer/%s/strings.json", p->name);
+    tokenizer *t = tokenizer_file_read(file);
+    read_json("tests/golden/tokenizer/texts.json", &texts);
+    read_json(path, &rows);
+    const int64_t n = json_size(texts.root);
+    cr_assert_geq(n, 300);
+    cr_assert_eq(json_size(rows.root), n);
+    for (int64_t i = 0; i < n; i++) {
+        const char *text = NULL;
+        token_list expected, got;
+        cr_assert_eq(json_value_string(&texts, json_at(texts.root, i), &text), MIP_OK);
+        read_ids(&rows, json_find(json_at(rows.root, i), "ids"), &expected);
+        token_list_init(&got);
+        cr_assert_eq(tokenizer_encode(t, text, strlen(text), &got), MIP_OK, "%s",
+                     mip_error_last()->what);
+        assert_ids(&got, &expected, text);
+        assert_decoded(t, &got, false, read_string(&rows, json_at(rows.root, i), "decoded"));
+        token_list_deinit(&got);
+        token_list_deinit(&expected);
+    }
+    json_doc_deinit(&texts);
+    json_doc_deinit(&rows);
+    tokenizer_destroy(t);
+    snprintf(path, sizeof path, "tests/golden/tokenizer/%s/decode.json", p->name);
+    check_golden_id_lists(file, path);
+}
+
+Test(tokenizer, a_text_begins_where_its_prefix_ends) {
+    tokenizer *t = tokenizer_file_read("tests/golden/tokenizer/prepend/tokenizer.json");
+    size_t n = 0;
+    cr_assert_eq(*tokenizer_prefix(t, &n), 1);
+    cr_assert_eq(n, 1);
+    cr_assert_eq(tokenizer_normalized_bytes(t, "a b", 3, true, &n), MIP_OK);
+    cr_assert_eq(n, 8); // two marks of three bytes
+    cr_assert_eq(tokenizer_normalized_bytes(t, "a<image> b", 10, true, &n), MIP_OK);
+    cr_assert_eq(n, 4 + 7 + 7);
     tokenizer_destroy(t);
 }
 

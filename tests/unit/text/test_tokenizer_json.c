@@ -4,8 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fs.h"
 #include "base/str.h"
+#include "support/check_status.h"
 #include "text/tokenizer.h"
+
+#define GOLDEN "tests/golden/tokenizer/"
 
 static const char good[] =
     "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,"
@@ -28,13 +32,14 @@ static mip_status create(const char *json, tokenizer **out) {
     return tokenizer_create_from_json(json, strlen(json), "t.json", out);
 }
 
-/* `good` with the first `from` replaced; must then fail with the code and these words. */
-static void assert_refused(const char *from, const char *to, mip_status code, const char *words) {
-    const char *place = strstr(good, from);
+/* `text` with the first `from` replaced; must then fail with the code and these words. */
+static void assert_refused_in(const char *text, const char *from, const char *to, mip_status code,
+                              const char *words) {
+    const char *place = strstr(text, from);
     cr_assert_not_null(place, "%s", from);
     str json;
     str_init(&json);
-    str_append_n(&json, good, (size_t)(place - good));
+    str_append_n(&json, text, (size_t)(place - text));
     str_append(&json, to);
     str_append(&json, place + strlen(from));
     tokenizer *t = NULL;
@@ -43,6 +48,10 @@ static void assert_refused(const char *from, const char *to, mip_status code, co
     cr_assert_not_null(strstr(mip_error_last()->what, "t.json"));
     cr_assert_null(t);
     str_deinit(&json);
+}
+
+static void assert_refused(const char *from, const char *to, mip_status code, const char *words) {
+    assert_refused_in(good, from, to, code, words);
 }
 
 Test(tokenizer_json, the_small_file_works) {
@@ -109,14 +118,52 @@ Test(tokenizer_json, settings_we_do_not_have_are_refused_by_name) {
     assert_refused("\"Isolated\"", "\"Removed\"", MIP_E_UNSUPPORTED, "behavior");
     assert_refused("\"invert\":false", "\"invert\":true", MIP_E_UNSUPPORTED, "invert");
     assert_refused("{\"Regex\":", "{\"String\":", MIP_E_UNSUPPORTED, "String");
-    assert_refused("\"post_processor\":null",
-                   "\"post_processor\":{\"type\":\"TemplateProcessing\"}", MIP_E_UNSUPPORTED,
-                   "post_processor.type");
+    assert_refused("\"post_processor\":null", "\"post_processor\":{\"type\":\"RobertaProcessing\"}",
+                   MIP_E_UNSUPPORTED, "post_processor.type");
     assert_refused("\"decoder\":{\"type\":\"ByteLevel\"}", "\"decoder\":{\"type\":\"Fuse\"}",
                    MIP_E_UNSUPPORTED, "decoder.type");
     assert_refused("\"truncation\":null", "\"truncation\":{}", MIP_E_UNSUPPORTED, "truncation");
     assert_refused("\"fuse_unk\":false", "\"fuse_unk\":false,\"new\":1", MIP_E_UNSUPPORTED,
                    "\"new\"");
+}
+
+Test(tokenizer_json, settings_of_the_other_pipelines_are_refused_by_name) {
+    arena memory;
+    char *llama = NULL, *first = NULL, *digits = NULL;
+    arena_init(&memory);
+    ASSERT_OK(fs_read_file(&memory, GOLDEN "prepend/tokenizer.json", 1 << 20, &llama, NULL));
+    ASSERT_OK(fs_read_file(&memory, GOLDEN "first/tokenizer.json", 1 << 20, &first, NULL));
+    ASSERT_OK(fs_read_file(&memory, GOLDEN "digits/tokenizer.json", 1 << 20, &digits, NULL));
+    const mip_status other = MIP_E_UNSUPPORTED;
+    assert_refused_in(llama, "\"prepend\": \"\\u2581\"", "\"prepend\": \"_\"", other,
+                      "normalizer[0].prepend");
+    assert_refused_in(llama, "\"String\": \" \"", "\"String\": \"x\"", other,
+                      "normalizer[1].String");
+    assert_refused_in(llama, "\"content\": \"\\u2581\"", "\"content\": \"_\"", other,
+                      "normalizer[1].content");
+    assert_refused_in(llama, "\"pre_tokenizer\": null", "\"pre_tokenizer\": {\"type\": \"X\"}",
+                      other, "pre_tokenizer");
+    assert_refused_in(llama, "\"byte_fallback\": true", "\"byte_fallback\": false", other,
+                      "model.byte_fallback");
+    assert_refused_in(llama, "\"<0x41>\":", "\"<0xZZ>\":", other, "<0x41>");
+    assert_refused_in(llama, "\"content\": \"<image>\"", "\"content\": \"\\u20ac\"", other,
+                      "one character");
+    assert_refused_in(llama, "\"type\": \"Fuse\"", "\"type\": \"Metaspace\"", other,
+                      "decoder[2].type");
+    assert_refused_in(llama, "\"start\": 1", "\"start\": 2", MIP_E_FORMAT, "decoder[3].start");
+    assert_refused_in(llama, "\"SpecialToken\"", "\"Other\"", MIP_E_FORMAT,
+                      "post_processor.single");
+    assert_refused_in(llama, "\"ids\": [", "\"ids\": [4000,", MIP_E_FORMAT, "4000");
+    assert_refused_in(first, "\"prepend_scheme\": \"first\"", "\"prepend_scheme\": \"last\"", other,
+                      "prepend_scheme");
+    assert_refused_in(first, "\"normalizer\": null", "\"normalizer\": {\"type\": \"NFC\"}", other,
+                      "Metaspace");
+    assert_refused_in(digits, "\"use_regex\": true", "\"use_regex\": false", other, "use_regex");
+    assert_refused_in(digits, "\"individual_digits\": true", "\"individual_digits\": 1",
+                      MIP_E_FORMAT, "individual_digits");
+    assert_refused_in(digits, "\"unk_token\": null", "\"unk_token\": \"<|endoftext|>\"", other,
+                      "unk_token");
+    arena_deinit(&memory);
 }
 
 Test(tokenizer_json, broken_files_are_refused) {
