@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""scripts/compare_trace.py - does transformers compute what `mip trace` wrote?
+"""scripts/compare_trace.py - does transformers compute what `mip trace` wrote? For Qwen2.5-VL and
+Qwen2-VL.
 
 What    runs the ids, pixel_values, picture grids and labels of F.h5 through MODEL_DIR in
         transformers (F32, eager, CPU) with hooks on blocks and down_proj inputs, and prints
@@ -152,6 +153,8 @@ def main():
     args = parser.parse_args()
     trace = read_trace(args.trace)
     model = load_model(args.model)
+    if not hasattr(model.model, "visual"):
+        sys.exit(f"compare_trace: {type(model).__name__}: only Qwen2.5-VL and Qwen2-VL are known here")
     wanted = reference(model, inputs_of(trace, model.config.image_token_id, args.trace))
     given = [name for name in GIVEN if name in trace]
     print("given to both:", ", ".join(f"{name} {list(trace[name].shape)}" for name in given))

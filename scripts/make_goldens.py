@@ -6,7 +6,7 @@ What    runs the modules of scripts/goldens: the tiny models and their cases (tr
         tokenizer (tokenizers), images (Pillow, transformers), AdamW (torch), an edit and path
         attribution (both). Checks the oracle first and stops at the first failed check.
 Usage   python scripts/make_goldens.py [--out tests/golden]
-            [--only qwen25vl qwen2vl causal tokenizer tokenizers image adamw edit attribution]
+            [--only qwen25vl qwen2vl llava causal tokenizer tokenizers image adamw edit attribution]
 Needs   pip install -r scripts/goldens/requirements.txt; two runs write the same bytes."""
 
 import argparse
@@ -27,7 +27,8 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 from goldens import adamw, attribution, base, causal_tiny, edit, family_cases, images  # noqa: E402
-from goldens import qwen25vl_cases, qwen25vl_tiny, qwen2vl_tiny, text, tokenizers_other  # noqa: E402
+from goldens import llava_tiny, qwen25vl_cases, qwen25vl_tiny, qwen2vl_tiny, text  # noqa: E402
+from goldens import tokenizers_other  # noqa: E402
 
 
 def make_qwen25vl(out):
@@ -39,6 +40,7 @@ def make_qwen25vl(out):
 PARTS = {
     "qwen25vl": make_qwen25vl,  # first: the tokenizer and image files use its folder
     "qwen2vl": lambda out: family_cases.make(qwen2vl_tiny, out / qwen2vl_tiny.FAMILY),
+    "llava": lambda out: family_cases.make(llava_tiny, out / llava_tiny.FAMILY),
     "causal": causal_tiny.make,
     "tokenizer": lambda out: text.make(out, out / qwen25vl_tiny.FAMILY / "model" / "tokenizer.json"),
     "tokenizers": tokenizers_other.make,

@@ -15,6 +15,7 @@
 #include "attr/path.h"
 #include "attr/score_reduce.h"
 #include "base/status_priv.h"
+#include "model/vision_ends.h"
 #include "ops/ops.h"
 
 /* Nodes that run together. Their tower rows are packed node after node. */
@@ -36,7 +37,7 @@ typedef struct vision_run {
     const labelled_sample *sample;
     sample_front front;
     lm_context lm;
-    int64_t n_patches; // P of the sample
+    int64_t n_rows; // P of the sample: tower rows
     int64_t n_tapped;
     int32_t *tapped; // host [p] tower rows inside one node
     float *a;        // dev [L, p, F]
@@ -66,7 +67,7 @@ static block_call block_call_at(const vision_run *r, const tower_group *g, int l
 }
 
 static int64_t tower_elems(const vision_run *r, const tower_group *g) {
-    return g->nodes.n * r->n_patches * r->m->vision.width;
+    return g->nodes.n * r->n_rows * r->m->vision.width;
 }
 
 /* ---- from tower output to log p and back ----------------------------------------------------- */
@@ -105,11 +106,11 @@ static mip_status tower_end_gradient(const vision_run *r, tower_group *g, const 
     MIP_TRY(EXEC_NEW(r->x, g->pack.n_features * width, &d_features));
     MIP_TRY(EXEC_NEW(r->x, n_lm, &embeds));
     MIP_TRY(EXEC_NEW(r->x, n_lm, &dh));
-    MIP_TRY(adapter_fwd(r->x, &m->merger, g->pack.n_patches, h, features, &merger));
+    MIP_TRY(vision_features_fwd(r->x, m, &g->pack, h, features, &merger));
     MIP_TRY(suffix_embeddings(r, g, features, embeds));
     MIP_TRY(lm_value_grad(&r->lm, &g->copies, 0, embeds, g->logp, dh));
     MIP_TRY(embed_rows_vjp(r->x, m, &g->copies.pack, &g->pack, dh, d_features));
-    MIP_TRY(adapter_vjp(r->x, &m->merger, g->pack.n_patches, &merger, d_features, g->lambda, NULL));
+    MIP_TRY(vision_features_vjp(r->x, m, &g->pack, &merger, d_features, g->lambda, NULL));
     exec_release(r->x, mark);
     return MIP_OK;
 }
@@ -117,12 +118,12 @@ static mip_status tower_end_gradient(const vision_run *r, tower_group *g, const 
 /* ---- set-up ---------------------------------------------------------------------------------- */
 
 static mip_status choose_rows(vision_run *r) {
-    r->n_patches = r->front.vision.n_patches;
-    r->tapped = calloc((size_t)r->n_patches, sizeof *r->tapped);
+    r->n_rows = r->front.vision.layout.n_rows;
+    r->tapped = calloc((size_t)r->n_rows, sizeof *r->tapped);
     if (r->tapped == NULL) {
-        MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate %lld rows", (long long)r->n_patches);
+        MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate %lld rows", (long long)r->n_rows);
     }
-    for (int32_t i = 0; i < r->n_patches; i++) {
+    for (int32_t i = 0; i < r->n_rows; i++) {
         if (r->config->vision_positions == CONFIG_VISION_POSITIONS_ALL ||
             r->front.vision.order[i] == 0) {
             r->tapped[r->n_tapped++] = i;
@@ -145,11 +146,10 @@ static mip_status group_create(vision_run *r, int64_t n, const double *alpha, to
     }
     MIP_TRY_GOTO(vision_pack_create(r->x, r->m, n, same, &g->pack));
     MIP_TRY_GOTO(lm_copies_create(&r->lm, n, &g->copies));
-    MIP_TRY_GOTO(node_group_create(n, alpha, r->n_patches, r->n_tapped, r->tapped, &g->nodes));
+    MIP_TRY_GOTO(node_group_create(n, alpha, r->n_rows, r->n_tapped, r->tapped, &g->nodes));
     MIP_TRY_GOTO(EXEC_NEW(r->x, tower_elems(r, g), &g->lambda));
     MIP_TRY_GOTO(EXEC_NEW(r->x, tower_elems(r, g), &g->state));
-    MIP_TRY_GOTO(
-        linear_fwd(r->x, &r->m->patch_embed, g->pack.n_patches, g->pack.pixels, g->state, 0));
+    MIP_TRY_GOTO(vision_stem_fwd(r->x, r->m, &g->pack, g->state, NULL));
 out:
     free(same);
     return status;
@@ -228,7 +228,7 @@ static mip_status run_create(vision_run *r, ig_reuse reuse) {
     if (n_costly > 0) {
         MIP_TRY(group_create(r, n_costly, r->rule->node, &r->costly));
         for (int l = 0; l < s->n_layers; l++) { // the carried trajectory stays for the way back
-            MIP_TRY(block_saved_alloc(r->x, block_at(r, l), r->costly.pack.n_patches,
+            MIP_TRY(block_saved_alloc(r->x, block_at(r, l), r->costly.pack.layout.n_rows,
                                       &r->costly.passed[l]));
             float *in = NULL;
             MIP_TRY(EXEC_NEW(r->x, tower_elems(r, &r->costly), &in));

@@ -15,7 +15,8 @@
 
 patch_settings patch_settings_of_model(const model *m) {
     const vision_desc *v = &m->vision_desc;
-    patch_settings s = {.min_pixels = v->min_pixels,
+    patch_settings s = {.square_px = v->square_px,
+                        .min_pixels = v->min_pixels,
                         .max_pixels = v->max_pixels,
                         .patch_px = v->patch,
                         .merge = v->merge,

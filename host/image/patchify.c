@@ -11,8 +11,16 @@
 #include "base/status_priv.h"
 #include "image/resize.h"
 #include "image/smart_resize.h"
+#include "image/square_crop.h"
 
-enum { CHANNELS = 3, LEVELS = 256, MAX_PATCH_PX = 256, MAX_MERGE = 16, MAX_TEMPORAL = 16 };
+enum {
+    CHANNELS = 3,
+    LEVELS = 256,
+    MAX_PATCH_PX = 256,
+    MAX_MERGE = 16,
+    MAX_TEMPORAL = 16,
+    MAX_SQUARE_PX = 16384
+};
 
 patch_settings patch_settings_qwen(void) {
     return (patch_settings){.min_pixels = 3136,
@@ -39,6 +47,9 @@ static mip_status check_settings(const patch_settings *s) {
     MIP_TRY(check_range("temporal_patch_size", s->temporal, MAX_TEMPORAL));
     MIP_TRY(check_range("max_pixels", s->max_pixels, (int64_t)1 << 32));
     MIP_TRY(check_range("min_pixels", s->min_pixels, s->max_pixels));
+    if (s->square_px != 0) {
+        MIP_TRY(check_range("size", s->square_px, MAX_SQUARE_PX));
+    }
     if (!isfinite(s->rescale_factor)) {
         MIP_FAIL(MIP_E_CONFIG, NULL, "preprocessor_config: rescale_factor is not a finite number");
     }
@@ -56,13 +67,17 @@ static mip_status check_settings(const patch_settings *s) {
 
 mip_status patch_grid(const patch_settings *s, int64_t w, int64_t h, int64_t *grid_t,
                       int64_t *grid_h, int64_t *grid_w) {
-    int64_t resized_w, resized_h;
     MIP_TRY(check_settings(s));
-    MIP_TRY(smart_resize(w, h, s->patch_px * s->merge, s->min_pixels, s->max_pixels, &resized_w,
-                         &resized_h));
     *grid_t = 1; // a still picture
-    *grid_h = resized_h / s->patch_px;
-    *grid_w = resized_w / s->patch_px;
+    *grid_h = s->square_px / s->patch_px;
+    *grid_w = s->square_px / s->patch_px;
+    if (s->square_px == 0) {
+        int64_t resized_w, resized_h;
+        MIP_TRY(smart_resize(w, h, s->patch_px * s->merge, s->min_pixels, s->max_pixels, &resized_w,
+                             &resized_h));
+        *grid_h = resized_h / s->patch_px;
+        *grid_w = resized_w / s->patch_px;
+    }
     return MIP_OK;
 }
 
@@ -115,8 +130,12 @@ mip_status patchify_image(arena *memory, const patch_settings *s, const image *i
     rows.row_elems = CHANNELS * s->temporal * s->patch_px * s->patch_px;
     MIP_TRY(ARENA_NEW(memory, rows.n_patches * rows.row_elems, &rows.pixels));
     image resized;
-    MIP_TRY(resize_image(im, rows.grid_w * s->patch_px, rows.grid_h * s->patch_px, RESIZE_BICUBIC,
-                         &resized));
+    if (s->square_px > 0) {
+        MIP_TRY(square_crop(im, s->square_px, &resized));
+    } else {
+        MIP_TRY(resize_image(im, rows.grid_w * s->patch_px, rows.grid_h * s->patch_px,
+                             RESIZE_BICUBIC, &resized));
+    }
     write_rows(s, &resized, &rows);
     image_deinit(&resized);
     *out = rows;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/image/patchify.h - a picture to the patch rows the vision tower of Qwen2-VL and Qwen2.5-VL
- * reads.
+/* host/image/patchify.h - a picture to the patch rows a vision tower reads.
  *
- * What    smart_resize, bicubic resize, rescale, normalise, cut into patches: the slow (PIL) image
+ * What    smart_resize, bicubic resize (Qwen2-VL, Qwen2.5-VL) or resize and centre crop to a square
+ *         (LLaVA), rescale, normalise, cut into patches: the slow (PIL) image
  *         processor of transformers, equal bit for bit. A still picture is one frame repeated in
  *         all temporal slots.
  * Shapes  pixels [P, 3 * temporal * patch * patch] f32; P = grid_t * grid_h * grid_w.
@@ -18,6 +18,7 @@
 
 /* The fields of preprocessor_config.json that matter; read by whoever owns JSON. */
 typedef struct patch_settings {
+    int64_t square_px;              // side of the centre crop; 0 = the picture keeps its shape
     int64_t min_pixels, max_pixels; // of the resized picture
     int64_t patch_px;               // 14
     int64_t merge;                  // 2: a cell is merge x merge patches

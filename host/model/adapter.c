@@ -20,6 +20,13 @@ static mip_act_args act_args(const adapter *a, int64_t groups, const float *pre)
         .kind = a->act, .rows = groups, .width = a->in.out, .g = pre, .ld_gu = a->in.out};
 }
 
+/* y [rows, Cv] of in; nothing where there is no norm. */
+static mip_status norm_rows(exec *x, const adapter *a, int64_t rows, const float *in, float *y) {
+    mip_norm_args norm = norm_args(a, rows, in);
+    norm.y = y;
+    return a->no_norm ? MIP_OK : norm_fwd(x, norm);
+}
+
 mip_status adapter_fwd(exec *x, const adapter *a, int64_t rows, const float *in, float *out,
                        adapter_saved *s) {
     if (rows % a->group != 0) {
@@ -32,12 +39,10 @@ mip_status adapter_fwd(exec *x, const adapter *a, int64_t rows, const float *in,
     s->in = in;
     MIP_TRY(EXEC_NEW(x, groups * a->in.out, &s->pre));
     const size_t mark = exec_mark(x);
-    MIP_TRY(EXEC_NEW(x, rows * a->width_in, &y));
-    mip_norm_args norm = norm_args(a, rows, in);
-    norm.y = y;
-    MIP_TRY(norm_fwd(x, norm));
+    MIP_TRY(EXEC_NEW(x, a->no_norm ? 0 : rows * a->width_in, &y));
+    MIP_TRY(norm_rows(x, a, rows, in, y));
     /* `group` consecutive rows are one row here. */
-    MIP_TRY(linear_fwd(x, &a->in, groups, y, s->pre, 0));
+    MIP_TRY(linear_fwd(x, &a->in, groups, a->no_norm ? in : y, s->pre, 0));
     MIP_TRY(EXEC_NEW(x, groups * a->in.out, &hidden));
     mip_act_args act = act_args(a, groups, s->pre);
     act.a = hidden;
@@ -67,12 +72,16 @@ mip_status adapter_vjp(exec *x, const adapter *a, int64_t rows, const adapter_sa
     act.da = d_hidden;
     act.dg = d_pre;
     MIP_TRY(act_vjp(x, act));
-    mip_norm_args norm = norm_args(a, rows, s->in);
     if (g != NULL) {
-        norm.y = y;
-        MIP_TRY(norm_fwd(x, norm));
-        MIP_TRY(linear_vjp_weights(x, &a->in, groups, y, d_pre, &g->in));
+        MIP_TRY(norm_rows(x, a, rows, s->in, y));
+        MIP_TRY(linear_vjp_weights(x, &a->in, groups, a->no_norm ? s->in : y, d_pre, &g->in));
     }
+    if (a->no_norm) {
+        MIP_TRY(linear_vjp(x, &a->in, groups, d_pre, d_in, 0));
+        exec_release(x, mark);
+        return MIP_OK;
+    }
+    mip_norm_args norm = norm_args(a, rows, s->in);
     MIP_TRY(linear_vjp(x, &a->in, groups, d_pre, y, 0));
     MIP_TRY(exec_zero(x, d_in, (size_t)(rows * a->width_in) * sizeof *d_in));
     norm.dy = y;
@@ -97,8 +106,10 @@ mip_status adapter_jvp(exec *x, const adapter *a, int64_t rows, const adapter_sa
     mip_norm_args norm = norm_args(a, rows, s->in);
     norm.tx = t_in;
     norm.ty = ty;
-    MIP_TRY(norm_jvp(x, norm));
-    MIP_TRY(linear_jvp(x, &a->in, groups, ty, t_pre, 0));
+    if (!a->no_norm) {
+        MIP_TRY(norm_jvp(x, norm));
+    }
+    MIP_TRY(linear_jvp(x, &a->in, groups, a->no_norm ? t_in : ty, t_pre, 0));
     mip_act_args act = act_args(a, groups, s->pre);
     act.tg = t_pre;
     act.ta = t_hidden;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/model/adapter.h - the connector from the vision tower to the language model:
- * norm, group, linear, act, linear.
+ * norm (if any), group, linear, act, linear.
  *
  * Shapes  in [P, Cv] -> norm -> [P / group, group * Cv] -> [P / group, C].
  * Tested  tests/unit/model/test_adapter.c, test_parity.c */
@@ -14,6 +14,7 @@ typedef struct adapter {
     mip_norm_kind norm_kind;
     float norm_eps;
     norm_weights norm;
+    bool no_norm;   // the tower's rows go in as they are
     linear in, out; // [mid, group * Cv], [C, mid]
     mip_act act;
 } adapter;

@@ -62,7 +62,8 @@ static mip_status match_all(loading *l) {
         const weight_place *place = NULL;
         char canonical[WEIGHTS_NAME_BYTES];
         MIP_TRY(weights_map_canonical(e->name, canonical));
-        if (weights_map_ignored(canonical) || e == l->tied_head) {
+        if (weights_map_ignored(canonical) || weights_map_skips(l->m->map, canonical) ||
+            e == l->tied_head) {
             continue;
         }
         MIP_TRY(weights_map_match(l->m->map, e->name, &e->shape, &place));

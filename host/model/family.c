@@ -6,8 +6,8 @@
 
 #include "base/status_priv.h"
 
-static const family *const families[] = {&family_qwen2_5_vl, &family_qwen2_vl, &family_llama,
-                                         &family_qwen2};
+static const family *const families[] = {&family_qwen2_5_vl, &family_qwen2_vl, &family_llava,
+                                         &family_llama, &family_qwen2};
 
 mip_status family_find(const json_doc *config, const family **out) {
     const char *type = NULL;
@@ -25,7 +25,7 @@ mip_status family_find(const json_doc *config, const family **out) {
             return MIP_OK;
         }
     }
-    MIP_FAIL(MIP_E_UNSUPPORTED, "supported: qwen2_5_vl, qwen2_vl, llama, qwen2",
+    MIP_FAIL(MIP_E_UNSUPPORTED, "supported: qwen2_5_vl, qwen2_vl, llava, llama, qwen2",
              "%s: model_type \"%s\" (architecture \"%s\") is not supported", config->name, type,
              architecture);
 }

@@ -29,6 +29,7 @@ mip_status family_find(const json_doc *config, const family **out);
 
 extern const family family_qwen2_5_vl;
 extern const family family_qwen2_vl;
+extern const family family_llava;
 extern const family family_llama, family_qwen2; // text only
 
 #endif

@@ -17,13 +17,25 @@ enum { MODEL_MAX_STOP = 8, MROPE_SECTIONS = 3 };
 
 typedef struct vision_desc {
     int64_t patch, temporal, merge; // 14, 2, 2
-    int64_t window_cells;           // side of a window in merged cells, or WINDOW_WHOLE_FRAME
-    int64_t patch_dim;              // columns of pixel rows: 3 * temporal * patch * patch
+    int64_t square_px;    // pictures are cropped to this square; 0 = they keep their shape
+    int64_t window_cells; // side of a window in merged cells, or WINDOW_WHOLE_FRAME
+    int64_t patch_dim;    // columns of pixel rows: 3 * temporal * patch * patch
     float rope_theta;
     int64_t min_pixels, max_pixels; // preprocessor_config.json
     float mean[3], std[3];
     double rescale;
 } vision_desc;
+
+/* Between the patch embedding and the first block, for towers of CLIP: a class token before
+ * the patches of an image, learned positions, a LayerNorm. n_positions 0: patches go in as they
+ * are. */
+typedef struct vision_stem {
+    int64_t n_positions; // rows of an image: class token, then patches row by row
+    float *class_token;  // dev [Cv]
+    float *positions;    // dev [n_positions, Cv]
+    norm_weights norm;
+    float norm_eps;
+} vision_stem;
 
 typedef struct model {
     const char *family; // "qwen2_5_vl"
@@ -37,13 +49,14 @@ typedef struct model {
     stack text, vision; // vision.n_layers == 0 for text-only models
     vision_desc vision_desc;
     linear patch_embed; // [Cv, patch_dim]
+    vision_stem stem;
     adapter merger;
     vocab_head head;
     bool tied;
     float rope_theta;
     int64_t mrope_section[MROPE_SECTIONS]; // t, h, w frequencies; {D/2, 0, 0} = plain rope
-    int32_t image_token, vision_start_token, vision_end_token;
-    int32_t stop[MODEL_MAX_STOP]; // generation_config.json
+    int32_t image_token, vision_start_token, vision_end_token; // -1 = the family has none
+    int32_t stop[MODEL_MAX_STOP];                              // generation_config.json
     int n_stop;
     double repetition_penalty; // generation_config.json, 1 = off
 } model;

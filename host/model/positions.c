@@ -80,3 +80,14 @@ mip_status positions_of_sequence(const int32_t *ids, int64_t n, int32_t image_to
     *next = (int32_t)cur;
     return MIP_OK;
 }
+
+mip_status positions_on_a_line(const int32_t *ids, int64_t n, int32_t image_token,
+                               const cell_grid *grids, int64_t n_grids, int64_t stride,
+                               int32_t *out, int32_t *next) {
+    MIP_TRY(check_counts(ids, n, image_token, grids, n_grids));
+    for (int64_t i = 0; i < n; i++) {
+        put(out, stride, i, i, i, i);
+    }
+    *next = (int32_t)n;
+    return MIP_OK;
+}

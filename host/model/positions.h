@@ -33,4 +33,10 @@ mip_status positions_of_sequence(const int32_t *ids, int64_t n, int32_t image_to
                                  const cell_grid *grids, int64_t n_grids, int64_t stride,
                                  int32_t *out, int32_t *next);
 
+/* positions_on_a_line - the same for a model whose image tokens stand one after the other,
+ * as text does. */
+mip_status positions_on_a_line(const int32_t *ids, int64_t n, int32_t image_token,
+                               const cell_grid *grids, int64_t n_grids, int64_t stride,
+                               int32_t *out, int32_t *next);
+
 #endif

@@ -103,6 +103,30 @@ static mip_status read_pixel_limits(const json_doc *doc, vision_desc *v) {
     return MIP_OK;
 }
 
+/* Pictures cropped to the square the tower has places for: the sizes can only be that one. */
+static mip_status check_square(const json_doc *doc, vision_desc *v) {
+    static const char *const sides[] = {"height", "width"};
+    const json_value *size = config_present(doc->root, "size");
+    const json_value *crop = config_present(doc->root, "crop_size");
+    const int64_t px = v->square_px;
+    int64_t same = 0;
+    bool on = true;
+    bool pad = false;
+    MIP_TRY(json_bool_or(doc, doc->root, "do_center_crop", true, &on));
+    MIP_TRY(json_bool_or(doc, doc->root, "do_pad", false, &pad));
+    if (!on || pad) {
+        MIP_FAIL(MIP_E_UNSUPPORTED, NULL, "%s: %s is not supported", doc->name,
+                 pad ? "do_pad: true" : "do_center_crop: false");
+    }
+    MIP_TRY(json_i64_or(doc, size, "shortest_edge", px, px, px, &same));
+    for (int i = 0; i < 2; i++) {
+        MIP_TRY(json_i64_or(doc, crop, sides[i], px, px, px, &same));
+    }
+    v->min_pixels = px * px;
+    v->max_pixels = px * px;
+    return MIP_OK;
+}
+
 static mip_status read_preprocessor(const json_doc *doc, vision_desc *v) {
     static const double clip_mean[3] = {0.48145466, 0.4578275, 0.40821073};
     static const double clip_std[3] = {0.26862954, 0.26130258, 0.27577711};
@@ -110,7 +134,7 @@ static mip_status read_preprocessor(const json_doc *doc, vision_desc *v) {
     MIP_TRY(check_patch_sizes(doc, v));
     MIP_TRY(read_colours(doc, "image_mean", clip_mean, -1e3, v->mean));
     MIP_TRY(read_colours(doc, "image_std", clip_std, 1e-6, v->std));
-    MIP_TRY(read_pixel_limits(doc, v));
+    MIP_TRY(v->square_px > 0 ? check_square(doc, v) : read_pixel_limits(doc, v));
     return json_f64_or(doc, doc->root, "rescale_factor", 1e-9, 1e3, 1.0 / 255.0, &v->rescale);
 }
 

@@ -44,11 +44,16 @@ typedef struct text_pack {
 
 typedef struct vision_pack {
     row_layout layout;   // list 0: windows, list 1: whole images (one per frame)
-    int64_t n_patches;   // rows, in window order
+    int64_t n_patches;   // rows, in window order; layout.n_rows has the class tokens too
     int64_t n_features;  // n_patches / merge^2
     float *pixels;       // dev [n_patches, patch_dim], window order
-    int32_t *order;      // host [n_patches]: packed row i holds the processor's row order[i]
+    int32_t *order;      // host [n_rows]: packed row i is row order[i] of the processor's order
+                         // (with class tokens: of that order with each image's token before it)
     int32_t *feature_of; // host [n_features]: merger output row of feature k (processor's order)
+    int64_t n_images;
+    int32_t *patch_row; // host [n_patches]: tower row of a patch; NULL = the same number
+    int32_t *class_row; // host [n_images]: row of each class token; NULL = none
+    int32_t *place;     // host [n_rows]: row's number within its image; NULL without class tokens
 } vision_pack;
 
 /* text_pack_create - positions, rope tables (uploaded to the arena) and segments of n sequences.
@@ -75,6 +80,7 @@ void vision_pack_destroy(vision_pack *p);
 
 /* The vision side of a forward pass, kept for vjp/jvp. */
 typedef struct vision_trace {
+    float *stem_sum; // dev [n_rows, Cv] before the stem's norm; NULL without
     stack_trace blocks;
     adapter_saved merger;
     float *features; // dev [n_features, C] merger output rows (window order)
@@ -85,12 +91,20 @@ typedef struct vision_trace {
 mip_status vision_fwd(exec *x, const model *m, const vision_pack *p, const tap_list *taps,
                       bool keep, vision_trace *trace);
 
+/* Gradients of the patch embedding and the stem; NULL = not wanted. */
+typedef struct stem_grads {
+    linear_grads patch_embed;
+    float *class_token, *positions;
+    norm_grads norm;
+} stem_grads;
+
 /* What a backward pass of the vision side gives; NULL = not wanted, but for d_tower. */
 typedef struct vision_grads {
-    float *d_tower;              // dev [P, Cv] at the tower's input, overwritten
+    float *d_tower;              // dev [n_rows, Cv] at the tower's input, overwritten
     float *d_pixels;             // dev [P, patch_dim] overwritten
     const block_grads *blocks;   // [n_layers] +=
     const adapter_grads *merger; // +=
+    const stem_grads *stem;      // +=
 } vision_grads;
 
 /* vision_vjp - d_features [n_features, C] (merger output order) down to the tower's input;

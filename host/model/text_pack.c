@@ -72,6 +72,11 @@ static void list_image_rows(const model *m, text_pack *p) {
     }
 }
 
+/* Plain rope has one section. */
+static bool stands_on_a_line(const model *m) {
+    return m->mrope_section[1] == 0 && m->mrope_section[2] == 0;
+}
+
 static mip_status fill_sequence(const model *m, const sequence *s, int64_t i, text_pack *p) {
     mip_status status = MIP_OK;
     int32_t next = 0;
@@ -94,9 +99,9 @@ static mip_status fill_sequence(const model *m, const sequence *s, int64_t i, te
         }
         p->ids[begin + k] = s->ids[k];
     }
-    MIP_TRY_GOTO(positions_of_sequence(s->ids, s->n, m->vision.n_layers > 0 ? m->image_token : -1,
-                                       grids, s->n_images, p->layout.n_rows, p->positions + begin,
-                                       &next));
+    MIP_TRY_GOTO((stands_on_a_line(m) ? positions_on_a_line : positions_of_sequence)(
+        s->ids, s->n, m->vision.n_layers > 0 ? m->image_token : -1, grids, s->n_images,
+        p->layout.n_rows, p->positions + begin, &next));
 out:
     free(grids);
     return status;

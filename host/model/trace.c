@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/status_priv.h"
+#include "model/vision_ends.h"
 #include "tensor/dtype.h"
 #include "text/chat_template.h"
 
@@ -21,11 +22,11 @@ typedef struct tracing {
     const model *m;
     const trace_request *r;
     trace *out;
-    int32_t *all_rows;         // host [max(T, P)]: 0, 1, 2, ...
+    int32_t *all_rows;         // host [max(T, R)]: 0, 1, 2, ...
     int32_t *scored, *targets; // host [n_labels]
     float *coef;               // host [n_labels]
     double *logp;              // host [n_labels]
-    float *scratch;            // host: one array [P, width] in window order
+    float *scratch;            // host: one array [R, width] in window order
     float *next_logits;        // host [V] of next_row
     text_pack text;
     vision_pack vision;
@@ -50,10 +51,10 @@ static mip_status take_text(exec *x, const tracing *t, trace_tensor i, int64_t i
                : exec_download(x, data + i_layer * elems, dev, (size_t)elems * sizeof *data);
 }
 
-/* Entry i_layer of a vision array [.., P, width]: window order back to the processor's. */
+/* Entry i_layer of a vision array [.., R, width]: window order back to the processor's. */
 static mip_status take_vision(exec *x, const tracing *t, trace_tensor i, int64_t i_layer,
                               int64_t width, const float *dev) {
-    const int64_t n = t->vision.n_patches;
+    const int64_t n = t->vision.layout.n_rows;
     float *data = data_of(t, i);
     if (data == NULL) {
         return MIP_OK;
@@ -220,10 +221,9 @@ static mip_status run_backward(exec *x, const tracing *t) {
         return MIP_OK;
     }
     MIP_TRY(EXEC_NEW(x, t->vision.n_features * m->text.width, &d_features));
-    MIP_TRY(EXEC_NEW(x, t->vision.n_patches * m->vision.width, &d_tower));
+    MIP_TRY(EXEC_NEW(x, t->vision.layout.n_rows * m->vision.width, &d_tower));
     MIP_TRY(embed_rows_vjp(x, m, &t->text, &t->vision, dh, d_features));
-    MIP_TRY(adapter_vjp(x, &m->merger, t->vision.n_patches, &t->tower.merger, d_features, d_tower,
-                        NULL));
+    MIP_TRY(vision_features_vjp(x, m, &t->vision, &t->tower.merger, d_features, d_tower, NULL));
     return take_gradients(x, t, &m->vision, &t->tower.blocks, d_tower, TRACE_VISION_NEURON_GRADS,
                           take_vision);
 }
@@ -246,7 +246,7 @@ static mip_status trace_work(exec *x, void *user) {
         memcpy(places, t->text.positions, (size_t)(MROPE_SECTIONS * s->n) * sizeof *places);
     }
     if (order != NULL) {
-        memcpy(order, t->vision.order, (size_t)t->vision.n_patches * sizeof *order);
+        memcpy(order, t->vision.order, (size_t)t->vision.layout.n_rows * sizeof *order);
     }
 out:
     stack_trace_free(&t->blocks);
@@ -316,8 +316,8 @@ static mip_status list_labels(arena *memory, tracing *t) {
 static mip_status make_room(arena *memory, const bool exists[TRACE_TENSORS], tracing *t) {
     const model *m = t->m;
     const int64_t n_tokens = t->r->sample->seq.n;
-    const int64_t n_patches = t->out->arrays[TRACE_PIXEL_VALUES].shape.dims[0];
-    const int64_t n_rows = n_tokens > n_patches ? n_tokens : n_patches;
+    const int64_t n_tower = t->out->arrays[TRACE_PATCH_ORDER].shape.dims[0];
+    const int64_t n_rows = n_tokens > n_tower ? n_tokens : n_tower;
     // image features are fewer than patches, but wider
     int64_t widest = m->vision.ffn > m->vision.width ? m->vision.ffn : m->vision.width;
     widest = m->text.width > widest ? m->text.width : widest;
@@ -335,7 +335,7 @@ static mip_status make_room(arena *memory, const bool exists[TRACE_TENSORS], tra
     for (int64_t i = 0; i < n_rows; i++) {
         t->all_rows[i] = (int32_t)i;
     }
-    MIP_TRY(ARENA_NEW(memory, n_patches * widest, &t->scratch));
+    MIP_TRY(ARENA_NEW(memory, n_tower * widest, &t->scratch));
     return ARENA_NEW(memory, m->vocab, &t->next_logits);
 }
 

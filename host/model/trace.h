@@ -3,9 +3,10 @@
  * on the host, to be compared with another implementation.
  *
  * What    input_ids, position_ids [3, T], labels, pixel_values [P, patch_dim], image_grid_thw,
- *         patch_order [P], image_features, vision_hidden [L_v + 1, P, C_v], hidden [L + 1, T, C],
+ *         patch_order [R], image_features, vision_hidden [L_v + 1, R, C_v], hidden [L + 1, T, C],
  *         logits [T, V], loss, text_neurons and text_neuron_grads [L, T, F], vision_neurons and
- *         vision_neuron_grads [L_v, P, F_v].
+ *         vision_neuron_grads [L_v, R, F_v]. R rows of the tower: P patches, and the class token
+ *         before those of its image where the tower has one.
  * Order   Rows of patches and features are in the processor's order, as pixel_values has them;
  *         entry i of patch_order is the processor's row that stands at place i of the tower's
  *         window order.

@@ -16,6 +16,7 @@ typedef enum dim {
     DIM_IMAGE,
     DIM_GRID_AXIS,
     DIM_PATCH,
+    DIM_VISION_ROW,
     DIM_PIXEL,
     DIM_FEATURE,
     DIM_VOCAB,
@@ -30,23 +31,10 @@ typedef enum dim {
     DIMS
 } dim;
 
-static const char *const dim_names[DIMS] = {"",
-                                            "token",
-                                            "position_axis",
-                                            "image",
-                                            "grid_axis",
-                                            "patch",
-                                            "pixel",
-                                            "feature",
-                                            "vocab",
-                                            "text_state",
-                                            "text_width",
-                                            "text_layer",
-                                            "text_neuron",
-                                            "vision_state",
-                                            "vision_width",
-                                            "vision_layer",
-                                            "vision_neuron"};
+static const char *const dim_names[DIMS] = {
+    "",           "token",       "position_axis", "image",        "grid_axis",    "patch",
+    "vision_row", "pixel",       "feature",       "vocab",        "text_state",   "text_width",
+    "text_layer", "text_neuron", "vision_state",  "vision_width", "vision_layer", "vision_neuron"};
 
 enum { KIND_MAX_RANK = 3 };
 
@@ -89,7 +77,7 @@ static const tensor_kind kinds[TRACE_TENSORS] = {
      MIP_DTYPE_I32,
      true,
      false,
-     {DIM_PATCH}},
+     {DIM_VISION_ROW}},
     {"image_features",
      "what stands at the image tokens, in their order",
      MIP_DTYPE_F32,
@@ -101,7 +89,7 @@ static const tensor_kind kinds[TRACE_TENSORS] = {
      MIP_DTYPE_F32,
      true,
      false,
-     {DIM_VISION_STATE, DIM_PATCH, DIM_VISION_WIDTH}},
+     {DIM_VISION_STATE, DIM_VISION_ROW, DIM_VISION_WIDTH}},
     {"hidden",
      "input of each block of the language model, last: output before the final norm",
      MIP_DTYPE_F32,
@@ -127,13 +115,13 @@ static const tensor_kind kinds[TRACE_TENSORS] = {
      MIP_DTYPE_F32,
      true,
      false,
-     {DIM_VISION_LAYER, DIM_PATCH, DIM_VISION_NEURON}},
+     {DIM_VISION_LAYER, DIM_VISION_ROW, DIM_VISION_NEURON}},
     {"vision_neuron_grads",
      "gradient of the loss by vision_neurons",
      MIP_DTYPE_F32,
      true,
      true,
-     {DIM_VISION_LAYER, DIM_PATCH, DIM_VISION_NEURON}},
+     {DIM_VISION_LAYER, DIM_VISION_ROW, DIM_VISION_NEURON}},
 };
 
 const char *trace_name(trace_tensor i) {
@@ -178,6 +166,7 @@ static void dim_sizes(const model *m, const sequence *s, int64_t size[DIMS]) {
     size[DIM_IMAGE] = s->n_images;
     size[DIM_GRID_AXIS] = 3;
     size[DIM_PATCH] = n_patches;
+    size[DIM_VISION_ROW] = n_patches + (m->stem.n_positions > 0 ? s->n_images : 0);
     size[DIM_PIXEL] = m->vision_desc.patch_dim;
     size[DIM_FEATURE] = n_patches > 0 ? n_patches / m->merger.group : 0;
     size[DIM_VOCAB] = m->vocab;

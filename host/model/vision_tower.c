@@ -13,8 +13,8 @@
 #include "base/status_priv.h"
 #include "model/positions.h"
 #include "model/rope.h"
+#include "model/vision_ends.h"
 #include "model/window.h"
-#include "ops/ops.h"
 
 /* The images of n sequences as one list. */
 typedef struct image_list {
@@ -63,17 +63,24 @@ void vision_pack_destroy(vision_pack *p) {
     free((mip_segment *)p->layout.lists[1].segments);
     free(p->order);
     free(p->feature_of);
+    free(p->patch_row);
+    free(p->class_row);
+    free(p->place);
     *p = (vision_pack){0};
 }
 
-static mip_status pack_alloc(const image_list *l, int64_t cell_patches, vision_pack *p) {
+static mip_status pack_alloc(const model *m, const image_list *l, int64_t cell_patches,
+                             vision_pack *p) {
+    const int64_t n_class = m->stem.n_positions > 0 ? l->n : 0;
+    const int64_t n_rows = l->n_cells * cell_patches + n_class;
     *p = (vision_pack){.n_patches = l->n_cells * cell_patches,
                        .n_features = l->n_cells,
-                       .order = calloc((size_t)(l->n_cells * cell_patches) + 1, sizeof *p->order),
+                       .n_images = l->n,
+                       .order = calloc((size_t)n_rows + 1, sizeof *p->order),
                        .feature_of = calloc((size_t)l->n_cells + 1, sizeof *p->feature_of)};
     mip_segment *windows = calloc((size_t)l->n_windows + 1, sizeof *windows);
     mip_segment *frames = calloc((size_t)l->n_frames + 1, sizeof *frames);
-    p->layout = (row_layout){.n_rows = p->n_patches,
+    p->layout = (row_layout){.n_rows = n_rows,
                              .lists = {{.segments = windows, .n = l->n_windows},
                                        {.segments = frames, .n = l->n_frames}}};
     if (p->order == NULL || p->feature_of == NULL || windows == NULL || frames == NULL) {
@@ -101,6 +108,37 @@ static mip_status fill_order(const model *m, const image_list *l, int64_t cell_p
         }
     }
     free(cells);
+    return MIP_OK;
+}
+
+/* Class tokens stand before the patches of their image, which keep their order. */
+static mip_status insert_class_tokens(const model *m, const image_list *l, vision_pack *p) {
+    const int64_t per_image = m->stem.n_positions;
+    p->patch_row = calloc((size_t)p->n_patches, sizeof *p->patch_row);
+    p->class_row = calloc((size_t)l->n, sizeof *p->class_row);
+    p->place = calloc((size_t)p->layout.n_rows, sizeof *p->place);
+    if (p->patch_row == NULL || p->class_row == NULL || p->place == NULL) {
+        MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate a pack of %lld rows",
+                 (long long)p->layout.n_rows);
+    }
+    for (int64_t i = 0; i < l->n; i++) {
+        const mip_segment whole = {.begin = (int32_t)(i * per_image), .len = (int32_t)per_image};
+        if (cell_grid_size(&l->grids[i]) + 1 != per_image) {
+            MIP_FAIL(MIP_E_SHAPE, NULL, "an image of %lld patches: the tower has places for %lld",
+                     (long long)cell_grid_size(&l->grids[i]), (long long)(per_image - 1));
+        }
+        p->class_row[i] = whole.begin;
+        for (int list = 0; list < 2; list++) {
+            ((mip_segment *)p->layout.lists[list].segments)[i] = whole;
+        }
+    }
+    for (int64_t i = 0; i < p->n_patches; i++) {
+        p->patch_row[i] = (int32_t)(i + i / (per_image - 1) + 1);
+    }
+    for (int64_t i = 0; i < p->layout.n_rows; i++) {
+        p->order[i] = (int32_t)i;
+        p->place[i] = (int32_t)(i % per_image);
+    }
     return MIP_OK;
 }
 
@@ -168,7 +206,7 @@ static mip_status upload_pixels(exec *x, const model *m, const image_list *l, vi
         }
     }
     for (int64_t i = 0; i < p->n_patches; i++) {
-        memcpy(host + i * width, source[p->order[i]], row_bytes);
+        memcpy(host + i * width, source[p->patch_row == NULL ? p->order[i] : i], row_bytes);
     }
     MIP_TRY_GOTO(exec_upload(x, p->pixels, host, (size_t)p->n_patches * row_bytes));
 out:
@@ -185,9 +223,14 @@ mip_status vision_pack_create(exec *x, const model *m, int64_t n, const sequence
     *out = (vision_pack){0};
     MIP_TRY_GOTO(image_list_make(m, n, seqs, &list));
     if (list.n > 0) {
-        MIP_TRY_GOTO(pack_alloc(&list, cell_patches, out));
+        MIP_TRY_GOTO(pack_alloc(m, &list, cell_patches, out));
         MIP_TRY_GOTO(fill_order(m, &list, cell_patches, out));
-        MIP_TRY_GOTO(upload_rope(x, m, &list, out));
+        if (m->stem.n_positions > 0) {
+            MIP_TRY_GOTO(insert_class_tokens(m, &list, out));
+        }
+        if (m->vision.blocks[0].rope) {
+            MIP_TRY_GOTO(upload_rope(x, m, &list, out));
+        }
         MIP_TRY_GOTO(upload_pixels(x, m, &list, out));
     }
 out:
@@ -206,7 +249,7 @@ static stack_call tower_call(exec *x, const model *m, const vision_pack *p, cons
 
 mip_status vision_fwd(exec *x, const model *m, const vision_pack *p, const tap_list *taps,
                       bool keep, vision_trace *trace) {
-    const int64_t n = p->n_patches;
+    const int64_t n = p->layout.n_rows;
     const stack_call call = tower_call(x, m, p, taps);
     float *in = NULL;
     float *last = NULL; // the last block's output
@@ -219,17 +262,17 @@ mip_status vision_fwd(exec *x, const model *m, const vision_pack *p, const tap_l
     const size_t mark = exec_mark(x);
     MIP_TRY(EXEC_NEW(x, n * m->vision.width, &in));
     MIP_TRY(EXEC_NEW(x, n * m->vision.width, &last));
-    MIP_TRY(linear_fwd(x, &m->patch_embed, n, p->pixels, in, 0));
+    MIP_TRY(vision_stem_fwd(x, m, p, in, keep ? &trace->stem_sum : NULL));
     if (!keep) {
         MIP_TRY(stack_fwd(&call, 0, m->vision.n_layers, in, last, NULL));
-        MIP_TRY(adapter_fwd(x, &m->merger, n, last, trace->features, &merger));
+        MIP_TRY(vision_features_fwd(x, m, p, last, trace->features, &merger));
         exec_release(x, mark);
         return MIP_OK;
     }
     mip_status status = MIP_OK;
     MIP_TRY(stack_trace_alloc(&m->vision, &trace->blocks));
     MIP_TRY_GOTO(stack_fwd(&call, 0, m->vision.n_layers, in, last, &trace->blocks));
-    MIP_TRY_GOTO(adapter_fwd(x, &m->merger, n, last, trace->features, &trace->merger));
+    MIP_TRY_GOTO(vision_features_fwd(x, m, p, last, trace->features, &trace->merger));
 out:
     if (status != MIP_OK) {
         vision_trace_free(trace);
@@ -245,13 +288,9 @@ mip_status vision_vjp(exec *x, const model *m, const vision_pack *p, const tap_l
     if (p->n_patches == 0) {
         return MIP_OK;
     }
-    MIP_TRY(adapter_vjp(x, &m->merger, p->n_patches, &trace->merger, d_features, d_tower,
-                        grads->merger));
+    MIP_TRY(vision_features_vjp(x, m, p, &trace->merger, d_features, d_tower, grads->merger));
     MIP_TRY(stack_vjp(&call, &trace->blocks, 0, m->vision.n_layers, d_tower, grads->blocks, NULL));
-    if (grads->d_pixels != NULL) {
-        MIP_TRY(linear_vjp(x, &m->patch_embed, p->n_patches, d_tower, grads->d_pixels, 0));
-    }
-    return MIP_OK;
+    return vision_stem_vjp(x, m, p, trace->stem_sum, d_tower, grads->d_pixels, grads->stem);
 }
 
 void vision_trace_free(vision_trace *t) {

@@ -107,14 +107,17 @@ typedef struct rename_rule {
 mip_status weights_map_canonical(const char *file_name, char out[WEIGHTS_NAME_BYTES]) {
     static const char *const parts[] = {"visual.", "vision_tower.", "multi_modal_projector.",
                                         "language_model.", NULL};
+    static const char *const clip[] = {"embeddings.", "pre_layrnorm.", "encoder.",
+                                       "post_layernorm.", NULL};
     static const rename_rule rules[] = {
         {"model.", "", parts}, // the order matters
         {"language_model.model.", "language_model.", NULL},
         {"language_model.lm_head.", "lm_head.", NULL},
         {"model.", "language_model.", NULL},
+        {"vision_tower.", "vision_tower.vision_model.", clip},
     };
     char name[WEIGHTS_NAME_BYTES];
-    if (strlen(file_name) >= WEIGHTS_NAME_BYTES - strlen("language_model.")) {
+    if (strlen(file_name) >= WEIGHTS_NAME_BYTES - strlen("language_model.vision_model.")) {
         MIP_FAIL(MIP_E_FORMAT, NULL, "tensor name of %zu bytes: \"%.40s...\"", strlen(file_name),
                  file_name);
     }
@@ -136,8 +139,39 @@ mip_status weights_map_canonical(const char *file_name, char out[WEIGHTS_NAME_BY
     return MIP_OK;
 }
 
+/* Names that are left out; a list in the map's memory. */
+struct skipped_name {
+    const char *prefix;
+    struct skipped_name *next;
+};
+
+mip_status weights_map_skip(weights_map *map, const char *fmt, ...) {
+    char name[WEIGHTS_NAME_BYTES];
+    char *kept = NULL;
+    struct skipped_name *item = NULL;
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(name, sizeof name, fmt, args);
+    va_end(args);
+    MIP_TRY(arena_strdup(&map->memory, name, &kept));
+    MIP_TRY(ARENA_NEW(&map->memory, 1, &item));
+    *item = (struct skipped_name){.prefix = kept, .next = map->skipped};
+    map->skipped = item;
+    return MIP_OK;
+}
+
+bool weights_map_skips(const weights_map *map, const char *canonical) {
+    for (const struct skipped_name *s = map->skipped; s != NULL; s = s->next) {
+        if (str_has_prefix(canonical, s->prefix)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool weights_map_ignored(const char *canonical) {
-    return str_has_suffix(canonical, ".rotary_emb.inv_freq");
+    return str_has_suffix(canonical, ".rotary_emb.inv_freq") ||
+           str_has_suffix(canonical, ".embeddings.position_ids");
 }
 
 static weight_place *find_canonical(const weights_map *map, const char *name) {

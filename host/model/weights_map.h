@@ -6,7 +6,8 @@
  *         the first row to the last (q, k and v fill the fused qkv). The list fixes the layout
  *         of the one block that holds all weights, before anything is read.
  * Names   Canonical names: model.language_model.X, language_model.model.X and the old model.X
- *         are all language_model.X; model.visual.X is visual.X.
+ *         are all language_model.X; model.visual.X is visual.X; vision_tower.X without the
+ *         vision_model. of CLIP gets it.
  * Tested  tests/unit/model/test_weights_map.c */
 #ifndef MIP_MODEL_WEIGHTS_MAP_H
 #define MIP_MODEL_WEIGHTS_MAP_H
@@ -44,6 +45,7 @@ typedef struct weights_map {
     int n_matrices, capacity_matrices;
     weight_place *places;
     int n_places, capacity_places;
+    struct skipped_name *skipped;
     int *file_order; // [n_places] places in the order of the checkpoint's names
     int n_matched;
     size_t n_bytes; // of the block
@@ -74,6 +76,12 @@ mip_status weights_map_canonical(const char *file_name, char out[WEIGHTS_NAME_BY
 /* weights_map_ignored - true for tensors that checkpoints carry but nobody reads
  * (tables computed here). */
 bool weights_map_ignored(const char *canonical);
+
+/* weights_map_skip - tensors whose canonical name begins so belong to the model but have
+ * no use here. */
+mip_status weights_map_skip(weights_map *map, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+bool weights_map_skips(const weights_map *map, const char *canonical);
 
 /* weights_map_match - note that the checkpoint has `file_name` of this shape, and find its place.
  *   error MIP_E_FORMAT for a name the model does not have or had already, MIP_E_SHAPE

@@ -142,7 +142,7 @@ mip_status edit_pass_vjp(edit_pass *p, const edit_params *params, float *dh) {
     float *d_features = NULL;
     float *d_tower = NULL;
     MIP_TRY(EXEC_NEW(p->x, p->vision.n_features * p->m->text.width, &d_features));
-    MIP_TRY(EXEC_NEW(p->x, p->vision.n_patches * p->m->vision.width, &d_tower));
+    MIP_TRY(EXEC_NEW(p->x, p->vision.layout.n_rows * p->m->vision.width, &d_tower));
     MIP_TRY(embed_rows_vjp(p->x, p->m, &p->text, &p->vision, dh, d_features));
     return vision_vjp(p->x, p->m, &p->vision, NULL, &p->vision_kept, d_features,
                       &(vision_grads){.d_tower = d_tower, .blocks = params->grads[EDIT_VISION]});

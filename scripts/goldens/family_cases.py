@@ -12,7 +12,7 @@ Used by make_goldens.py."""
 import torch
 from PIL import Image
 
-from . import preflight
+from . import parts, preflight
 from . import qwen25vl_run as run
 from .base import SEED, installed_versions, require, write_json, write_tensors
 from .pictures import picture
@@ -68,6 +68,17 @@ class Cases:
         self.about[name] = {"about": about, **facts}
 
 
+def check_idle_layer(model):
+    """What comes after the features of CLIP has no gradient at all."""
+    if not parts.is_clip(model):
+        return
+    clip = model.model.vision_tower.vision_model
+    for name, parameter in clip.named_parameters():
+        idle = "post_layernorm" in name or f"layers.{len(clip.encoder.layers) - 1}." in name
+        seen = parameter.grad is not None and bool(parameter.grad.abs().max() > 0)
+        require(seen != idle, f"{name} {'has a' if seen else 'has no'} gradient")
+
+
 def full_case(cases, name, inputs, want_vit):
     """Forward, gradients of everything, tangents; a fresh model."""
     model = cases.model()
@@ -83,11 +94,13 @@ def full_case(cases, name, inputs, want_vit):
         out.update(run.parameter_grads(model))
         for name in [n for n in out if n.endswith("embed_tokens.weight")]:
             del out[name]  # size: its rows are sums of rows of grad.embeds
-        rows = inputs["pixel_values"].shape[0]
-        kept = torch.arange(PIXEL_ROWS) * (rows - 1) // (PIXEL_ROWS - 1)
-        out["grad.patch_embed"] = recorder.kept["vit.patch_embed"].grad
+        pixels = parts.pixel_rows(model, inputs["pixel_values"].grad)
+        kept = torch.arange(PIXEL_ROWS) * (pixels.shape[0] - 1) // (PIXEL_ROWS - 1)
+        if "vit.patch_embed" in recorder.kept:
+            out["grad.patch_embed"] = recorder.kept["vit.patch_embed"].grad
         out["grad.pixel_rows"] = kept
-        out["grad.pixel_values"] = inputs["pixel_values"].grad[kept]
+        out["grad.pixel_values"] = pixels[kept]
+        check_idle_layer(model)
         inputs["pixel_values"] = inputs["pixel_values"].detach()
         out.update(run.vision_tangent(model, inputs, cases.family.FAMILY + " " + name))
     else:
@@ -105,7 +118,7 @@ def twice(cases, name, make_inputs, want_vit):
 
 def case_text(cases):
     def make():
-        return cases.inputs("Who is this person?", (), " The painter.")
+        return cases.inputs("Who is it?", (), " A man.")
 
     about = "text only; neurons, one tangent; gradients of parameters are those of the case image"
     cases.write("text", twice(cases, "text", make, False), about)
@@ -113,7 +126,7 @@ def case_text(cases):
 
 def case_image(cases):
     def make():
-        return cases.inputs(f"{cases.family.PICTURE}Who is this?", ONE, " The painter.")
+        return cases.inputs(f"{cases.family.PICTURE}Who is it?", ONE, " A man.")
 
     about = "one image; gradients of every parameter, one tangent of the vision stack"
     cases.write("image", twice(cases, "image", make, True), about, images=ONE)
@@ -132,7 +145,7 @@ def case_three_images(cases):
     out = run.input_tensors(model, inputs, cases.lut)
     out.update(run.forward_tensors(recorder, result))
     for name in ("vit.hidden", "vit.merger", "vit.patch_embed", "text.hidden"):
-        del out[name]  # size: the case image has these
+        out.pop(name, None)  # size: the case image has these
     out["logits"] = out["logits"][-LAST_ROWS:]
     about = (
         "three images, the first at the very start, two adjacent; forward only, logits of the last "

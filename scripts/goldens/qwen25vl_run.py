@@ -32,9 +32,11 @@ class Recorder:
                 self._output(block, f"{part}.hidden.{i + 1}")
                 self._input(parts.neuron_output(block), f"{part}.a.{i}")
         self._output(where.text.norm, "text.normed")
-        self._output(where.patch_embed, "vit.patch_embed")
         self._output(where.merger, "vit.merger")
-        self._output(where.tower, "vit.features")
+        if where.patch_embed is not None:
+            self._output(where.patch_embed, "vit.patch_embed")
+        if where.tower is not None:
+            self._output(where.tower, "vit.features")
 
     def _keep(self, name, value):
         require(name not in self.kept, f"{name} seen twice in one forward")
@@ -59,11 +61,11 @@ class Recorder:
             handle.remove()
 
     def stacked(self, part, kind, get=lambda t: t):
-        """[n, rows, width] of all layers; the batch axis of 1 is dropped."""
+        """[n, rows, width] of all layers; the rows of several images follow each other."""
         rows, i = [], 0
         while f"{part}.{kind}.{i}" in self.kept:
             value = get(self.kept[f"{part}.{kind}.{i}"])
-            rows.append(value.squeeze(0) if value.dim() == 3 else value)
+            rows.append(value.reshape(-1, value.shape[-1]))
             i += 1
         require(rows, f"nothing recorded for {part}.{kind}")
         return torch.stack(rows)
@@ -92,10 +94,10 @@ def shape_lut(image_processor):
 
 
 def pack_pixels(pixel_values, lut):
-    """pixel_values [P,1176] F32 as u8 [P,3,14,14] + lut [3,256]: bit-exact, an eighth of the bytes.
-    """
-    p = pixel_values.reshape(-1, 3, 2, 14, 14)
-    require(torch.equal(p[:, :, 0], p[:, :, 1]), "the two temporal slots of a still image differ")
+    """pixel rows [P,1176] (one frame: [P,588]) F32 as u8 [P,3,14,14] + lut [3,256]: bit-exact,
+    an eighth of the bytes."""
+    p = pixel_values.reshape(pixel_values.shape[0], 3, -1, 14, 14)
+    require(torch.equal(p[:, :, 0], p[:, :, -1]), "the two temporal slots of a still image differ")
     u8 = torch.empty(p[:, :, 0].shape, dtype=torch.uint8)
     for c in range(3):
         at = torch.searchsorted(lut[c], p[:, c, 0].contiguous())
@@ -106,13 +108,7 @@ def pack_pixels(pixel_values, lut):
 
 def positions(model, inputs):
     """position_ids [3,B,T] and rope_deltas [B] from HF's own function."""
-    at, delta = model.model.get_rope_index(
-        inputs["input_ids"],
-        inputs.get("image_grid_thw"),
-        None,
-        attention_mask=inputs["attention_mask"],
-    )
-    return at, delta
+    return parts.positions(model, inputs)
 
 
 def input_tensors(model, inputs, lut):
@@ -123,17 +119,21 @@ def input_tensors(model, inputs, lut):
         "position_ids": at[:, 0],
         "rope_delta": delta.reshape(-1),
         "inv_freq.text": model.model.language_model.rotary_emb.inv_freq,
-        "inv_freq.vit": model.model.visual.rotary_pos_emb.inv_freq,
     }
+    if not parts.is_clip(model):
+        out["inv_freq.vit"] = model.model.visual.rotary_pos_emb.inv_freq
     if "labels" in inputs:
         out["labels"] = inputs["labels"][0]
     if "pixel_values" in inputs:
-        grid = inputs["image_grid_thw"]
-        full = torch.repeat_interleave(grid[:, 1] * grid[:, 2], grid[:, 0]).cumsum(0)
+        grid = parts.image_grid(model, inputs)
+        n_class = 1 if parts.is_clip(model) else 0  # the class token's row
+        full = torch.repeat_interleave(grid[:, 1] * grid[:, 2] + n_class, grid[:, 0]).cumsum(0)
         out["grid_thw"] = grid
-        out["pixel_u8"] = pack_pixels(inputs["pixel_values"], lut)
+        if parts.is_clip(model):
+            out["pixel_frames"] = torch.ones(1, dtype=torch.int32)  # else 2, equal ones
+        out["pixel_u8"] = pack_pixels(parts.pixel_rows(model, inputs["pixel_values"]), lut)
         out["pixel_lut"] = lut
-        if hasattr(model.model.visual, "get_window_index"):
+        if hasattr(getattr(model.model, "visual", None), "get_window_index"):
             index, cu = model.model.visual.get_window_index(grid)
             out["vit.window_index"] = index
             out["vit.cu_window"] = torch.unique_consecutive(torch.tensor(cu))
@@ -175,11 +175,13 @@ def forward_tensors(recorder, result, logits="all"):
     }
     if result.loss is not None:
         out["loss"] = result.loss.reshape(1)
-    if "vit.features" in kept:
-        out["vit.patch_embed"] = kept["vit.patch_embed"]
+    if "vit.merger" in kept:
+        merged = kept["vit.merger"].reshape(-1, kept["vit.merger"].shape[-1])
         out["vit.hidden"] = recorder.stacked("vit", "hidden")
-        out["vit.merger"] = kept["vit.merger"]
-        out["vit.features"] = kept["vit.features"]
+        out["vit.merger"] = merged
+        out["vit.features"] = kept.get("vit.features", merged)
+        if "vit.patch_embed" in kept:
+            out["vit.patch_embed"] = kept["vit.patch_embed"]
     return out
 
 
@@ -190,7 +192,7 @@ def neuron_tensors(recorder, result):
         "text.da": recorder.stacked("text", "a", lambda t: t.grad),
         "grad.embeds": recorder.kept["text.hidden.0"].grad[0],
     }
-    if "vit.features" in recorder.kept:
+    if "vit.merger" in recorder.kept:
         out["vit.a"] = recorder.stacked("vit", "a")
         out["vit.da"] = recorder.stacked("vit", "a", lambda t: t.grad)
     return out
@@ -212,7 +214,10 @@ def text_tangent(model, embeds, position_ids, labels, name, grad):
         recorder = Recorder(model)
         dual = fwd.make_dual(embeds.detach(), direction[None])
         output = model.model.language_model(
-            inputs_embeds=dual, position_ids=position_ids, attention_mask=mask, use_cache=False
+            inputs_embeds=dual,
+            position_ids=position_ids[0] if parts.is_clip(model) else position_ids,
+            attention_mask=mask,
+            use_cache=False,
         )
         logits = model.lm_head(output.last_hidden_state)
         loss = model.loss_function(
@@ -237,7 +242,7 @@ def text_tangent(model, embeds, position_ids, labels, name, grad):
 
 def vision_tangent(model, inputs, name):
     """JVP of the vision stack along a stored direction of the input of block 0 (window order)."""
-    vit = model.model.visual
+    first = parts.of(model).vision_blocks[0]
     with torch.no_grad(), fwd.dual_level():
         made = {}
 
@@ -245,16 +250,18 @@ def vision_tangent(model, inputs, name):
             made["direction"] = normal("direction " + name, *args[0].shape)
             return (fwd.make_dual(args[0], made["direction"]),) + args[1:], kwargs
 
-        handle = vit.blocks[0].register_forward_pre_hook(add_direction, with_kwargs=True)
+        handle = first.register_forward_pre_hook(add_direction, with_kwargs=True)
         recorder = Recorder(model)
-        vit(inputs["pixel_values"], grid_thw=inputs["image_grid_thw"])
+        parts.run_tower(model, inputs)
         recorder.close()
         handle.remove()
+        kept = recorder.kept
+        features = tangent(kept["vit.features"] if "vit.features" in kept else kept["vit.merger"])
         return {
-            "jvp.vit.direction": made["direction"],
+            "jvp.vit.direction": made["direction"].reshape(-1, made["direction"].shape[-1]),
             "jvp.vit.hidden": recorder.stacked("vit", "hidden", tangent),
             "jvp.vit.a": recorder.stacked("vit", "a", tangent),
-            "jvp.vit.features": tangent(recorder.kept["vit.features"]),
+            "jvp.vit.features": features.reshape(-1, features.shape[-1]),
         }
 
 

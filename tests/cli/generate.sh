@@ -59,6 +59,7 @@ golden_ids() {
 }
 golden_ids "$tiny"
 golden_ids tests/golden/qwen2vl_tiny
+golden_ids tests/golden/llava_tiny
 
 # The chat template around a text and pictures gives the prompt transformers makes:
 # both prompts get the same answer.

@@ -17,7 +17,7 @@ layout() {
             shape = $0
             sub(/^ *DATASPACE *(SIMPLE { )?/, "", shape); sub(/ \/ .*/, "", shape)
             print name, type, shape
-        }' | grep -vE '^(token|position_axis|image|grid_axis|patch|pixel|feature|vocab|(text|vision)_(state|width|layer|neuron)) '
+        }' | grep -vE '^(token|position_axis|image|grid_axis|patch|pixel|feature|vocab|(text|vision)_(state|width|layer|neuron)|vision_row) '
 }
 
 # names FILE - the arrays on one line.
@@ -27,7 +27,7 @@ names() {
 
 expect "an answer to a picture" 0 out='^  [0-9]+ tokens, 1 pictures$' \
     out='^  loss [0-9.]+ over [0-9]+ labels$' out='^  likeliest after the prompt: [0-9]+ ' \
-    out='^  vision_hidden +F32 \[5, 140, 32\]  vision_state, patch, vision_width$' \
+    out='^  vision_hidden +F32 \[5, 140, 32\]  vision_state, vision_row, vision_width$' \
     no_out='absent' out="^wrote $work/t.h5$" -- \
     "${ask[@]}" --answer 'It is.' --out "$work/t.h5"
 t=$(sed -nE 's/^  ([0-9]+) tokens, .*/\1/p' "$work/out")
@@ -51,7 +51,7 @@ vision_neurons H5T_IEEE_F32LE ( 4, 140, 44 )
 END
 verdict "h5dump shows every array with its shape" diff "$work/wanted" "$work/layout"
 h5dump -A -d /vision_neurons "$work/t.h5" >"$work/dims"
-verdict "dimensions have names" grep -q '(0): "vision_layer", "patch", "vision_neuron"' "$work/dims"
+verdict "dimensions have names" grep -q '(0): "vision_layer", "vision_row", "vision_neuron"' "$work/dims"
 cp "$work/t.h5" "$work/first.h5"
 expect "the same again" 0 -- "${ask[@]}" --answer 'It is.' --out "$work/t.h5"
 verdict "equal traces are equal bytes" cmp "$work/first.h5" "$work/t.h5"

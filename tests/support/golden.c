@@ -71,6 +71,11 @@ const int32_t *golden_i32(golden *g, const char *name, int64_t *n) {
     return read_as(g, name, MIP_DTYPE_I32, sizeof(int32_t), n);
 }
 
+/* Temporal slots of a still picture. */
+static int64_t golden_frames(golden *g) {
+    return golden_has(g, "pixel_frames") ? golden_i32(g, "pixel_frames", NULL)[0] : 2;
+}
+
 const float *golden_pixels(golden *g, int64_t *n_patches) {
     int64_t n_bytes = 0;
     const uint8_t *u8 = read_as(g, "pixel_u8", MIP_DTYPE_U8, 1, &n_bytes);
@@ -78,12 +83,13 @@ const float *golden_pixels(golden *g, int64_t *n_patches) {
     const tensor_shape shape = golden_entry(g, "pixel_u8")->shape; // [P, 3, patch, patch]
     const int64_t area = shape.dims[2] * shape.dims[3];
     float *pixels = NULL;
-    cr_assert_eq(ARENA_NEW(&g->memory, 2 * n_bytes, &pixels), MIP_OK);
+    const int64_t frames = golden_frames(g);
+    cr_assert_eq(ARENA_NEW(&g->memory, frames * n_bytes, &pixels), MIP_OK);
     for (int64_t i = 0; i < n_bytes; i++) {
-        const int64_t plane = i / area; // patch and colour
-        const float z = lut[plane % COLOURS * 256 + u8[i]];
-        pixels[2 * plane * area + i % area] = z; // the two temporal slots are equal
-        pixels[(2 * plane + 1) * area + i % area] = z;
+        const int64_t plane = i / area;        // patch and colour
+        for (int64_t t = 0; t < frames; t++) { // the temporal slots are equal
+            pixels[(frames * plane + t) * area + i % area] = lut[plane % COLOURS * 256 + u8[i]];
+        }
     }
     *n_patches = shape.dims[0];
     return pixels;
@@ -101,7 +107,7 @@ sequence golden_sequence(golden *g) {
     image_patches *images = NULL;
     const int32_t *grid = golden_i32(g, "grid_thw", &n);
     const float *pixels = golden_pixels(g, &n_patches);
-    const int64_t row = golden_entry(g, "pixel_u8")->n_elems / n_patches * 2;
+    const int64_t row = golden_entry(g, "pixel_u8")->n_elems / n_patches * golden_frames(g);
     cr_assert_eq(ARENA_NEW(&g->memory, n / 3, &images), MIP_OK);
     for (int64_t i = 0; i < n / 3; i++) {
         images[i] = (image_patches){.grid_t = grid[3 * i],

@@ -34,7 +34,7 @@ static void run(tiny_forward *f, int64_t n, const sequence *seqs) {
     ASSERT_OK(text_pack_create(x, m, n, seqs, &f->text));
     ASSERT_OK(vision_pack_create(x, m, n, seqs, &f->vision));
     taps_make(x, &m->text, f->text.layout.n_rows, &f->text_taps);
-    taps_make(x, &m->vision, f->vision.n_patches, &f->vision_taps);
+    taps_make(x, &m->vision, f->vision.layout.n_rows, &f->vision_taps);
     ASSERT_OK(vision_fwd(x, m, &f->vision, &f->vision_taps.list, true, &f->vision_trace));
     ASSERT_OK(EXEC_NEW(x, f->text.layout.n_rows * m->text.width, &embeds));
     ASSERT_OK(EXEC_NEW(x, f->text.layout.n_rows * m->text.width, &f->last));

@@ -41,7 +41,7 @@ static void set_rows(brute *b) {
         }
     }
     if (b->on_vision) {
-        for (int32_t i = 0; i < b->front.vision.n_patches; i++) {
+        for (int32_t i = 0; i < b->front.vision.layout.n_rows; i++) {
             if (b->config->vision_positions == CONFIG_VISION_POSITIONS_ALL ||
                 b->front.vision.order[i] == 0) {
                 b->rows[b->n_rows++] = i;
@@ -138,7 +138,7 @@ static mip_status full_run(brute *b, const tap_list *taps, bool grad, double *lo
         float *d_features = NULL;
         float *d_tower = NULL;
         MIP_TRY_GOTO(EXEC_NEW(x, b->front.vision.n_features * width, &d_features));
-        MIP_TRY_GOTO(EXEC_NEW(x, b->front.vision.n_patches * m->vision.width, &d_tower));
+        MIP_TRY_GOTO(EXEC_NEW(x, b->front.vision.layout.n_rows * m->vision.width, &d_tower));
         MIP_TRY_GOTO(embed_rows_vjp(x, m, &b->front.text, &b->front.vision, dh, d_features));
         MIP_TRY_GOTO(vision_vjp(x, m, &b->front.vision, taps, &vision, d_features,
                                 &(vision_grads){.d_tower = d_tower}));

@@ -57,7 +57,7 @@ Test(fisher_vision, equals_brute_force_in_every_mode_and_with_any_reuse) {
           .fisher_abs = true},
          {true, true}},
     };
-    static const char *const cases[] = {"image", "qwen2vl_tiny/image"};
+    static const char *const cases[] = {"image", "qwen2vl_tiny/image", "llava_tiny/image"};
     fixture f;
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         fixture_open(&f, "cpu", cases[k]);

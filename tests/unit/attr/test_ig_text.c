@@ -109,6 +109,7 @@ Test(ig_text, equals_brute_force_in_every_mode) {
 
 Test(ig_text, equals_brute_force_with_an_image_in_the_prompt) {
     expect_brute("cpu", "image", &paper, "radau2", 5e-4, "image");
+    expect_brute("cpu", "llava_tiny/image", &paper, "radau2", 5e-4, "LLaVA, image");
     expect_brute("cpu", "qwen2vl_tiny/image", &paper, "radau2", 5e-4, "Qwen2-VL, image");
 }
 

@@ -44,8 +44,9 @@ Test(patchify, pixel_values_equal_the_transformers_processor_in_every_bit) {
 }
 
 /* The pictures of a case, one after the other, as its packed patch rows. */
-static void check_case(const char *case_name, const char *const *names, int n_images) {
-    const patch_settings s = tiny_settings();
+static void check_case_with(const patch_settings *s, const char *case_name,
+                            const char *const *names, int n_images) {
+    const golden_name family = golden_name_split(case_name);
     golden g;
     golden_open(&g, case_name, "");
     int64_t n_expected = 0, n_grid = 0, at = 0;
@@ -56,10 +57,9 @@ static void check_case(const char *case_name, const char *const *names, int n_im
         char path[256];
         image im;
         patch_rows got;
-        snprintf(path, sizeof path, "tests/golden/qwen25vl_tiny/cases/images/%s", names[i]);
+        snprintf(path, sizeof path, "tests/golden/%s/cases/images/%s", family.family, names[i]);
         cr_assert_eq(image_read(path, NULL, &im), MIP_OK, "%s", mip_error_last()->what);
-        cr_assert_eq(patchify_image(&g.memory, &s, &im, &got), MIP_OK, "%s",
-                     mip_error_last()->what);
+        cr_assert_eq(patchify_image(&g.memory, s, &im, &got), MIP_OK, "%s", mip_error_last()->what);
         cr_assert(got.grid_t == grid[3 * i] && got.grid_h == grid[3 * i + 1] &&
                       got.grid_w == grid[3 * i + 2],
                   "%s", names[i]);
@@ -71,6 +71,23 @@ static void check_case(const char *case_name, const char *const *names, int n_im
     }
     cr_assert_eq(at, n_expected);
     golden_close(&g);
+}
+
+static void check_case(const char *case_name, const char *const *names, int n_images) {
+    const patch_settings s = tiny_settings();
+    check_case_with(&s, case_name, names, n_images);
+}
+
+/* Scaled up and down, cropped at the sides and not at all. */
+Test(patchify, pictures_cropped_to_a_square_are_equal_in_every_bit) {
+    patch_settings s = patch_settings_qwen();
+    s.square_px = 56;
+    s.merge = 1;
+    s.temporal = 1;
+    check_case_with(&s, "llava_tiny/image", (const char *const[]){"one_84x112.png"}, 1);
+    check_case_with(
+        &s, "llava_tiny/three_images",
+        (const char *const[]){"strip_28x112.png", "square_56x56.png", "large_84x140.png"}, 3);
 }
 
 Test(patchify, one_picture_with_partial_windows_is_equal_in_every_bit) {

@@ -187,6 +187,77 @@ Test(family, a_qwen2_vl_tower_that_does_not_fit_is_refused_by_name) {
     }
 }
 
+/* A small LLaVA with `top` at the top level and `vision` in its vision_config. */
+static mip_status describe_llava(const char *top, const char *text_part, const char *vision,
+                                 model *m) {
+    char text[1024];
+    snprintf(text, sizeof text,
+             "{%s \"model_type\": \"llava\", \"image_token_index\": 400,"
+             " \"text_config\": {%s \"model_type\": \"llama\", \"vocab_size\": 416,"
+             " \"hidden_size\": 64, \"intermediate_size\": 88, \"num_hidden_layers\": 3,"
+             " \"num_attention_heads\": 4}, \"vision_config\": {%s"
+             " \"hidden_size\": 32, \"num_attention_heads\": 4, \"image_size\": 56,"
+             " \"patch_size\": 14}}",
+             top, text_part, vision);
+    return describe_config(text, m);
+}
+
+Test(family, llava_takes_defaults_of_llama_and_clip) {
+    model m;
+    ASSERT_OK(describe_llava("", "", "", &m));
+    cr_assert_str_eq(m.family, "llava");
+    cr_assert_eq(m.text.blocks[0].kv_heads, 4);
+    cr_assert_float_eq(m.text.blocks[0].norm_eps, 1e-6, 1e-12);
+    cr_assert_float_eq(m.rope_theta, 1e4, 0);
+    cr_assert(m.mrope_section[0] == 8 && m.mrope_section[1] == 0 && m.mrope_section[2] == 0);
+    cr_assert_eq(m.vision.n_layers, 11); // of 12: the last one comes after the features
+    cr_assert_eq(m.vision.ffn, 3072);
+    cr_assert_not(m.vision.blocks[0].rope);
+    cr_assert_eq(m.stem.n_positions, 17);
+    cr_assert_eq(m.vision_desc.square_px, 56);
+    cr_assert_eq(m.vision_desc.patch_dim, 588);
+    cr_assert_eq(m.merger.group, 1);
+    cr_assert(m.merger.no_norm);
+    cr_assert_eq(m.image_token, 400);
+    describe_config_forget(&m);
+}
+
+Test(family, the_feature_layer_counts_hidden_states) {
+    static const struct {
+        const char *top;
+        int n_layers;
+    } cases[] = {{"\"vision_feature_layer\": -1,", 12},
+                 {"\"vision_feature_layer\": -3,", 10},
+                 {"\"vision_feature_layer\": 4,", 4}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        model m;
+        ASSERT_OK(describe_llava(cases[i].top, "", "", &m));
+        cr_expect_eq(m.vision.n_layers, cases[i].n_layers, "%s", cases[i].top);
+        describe_config_forget(&m);
+    }
+}
+
+Test(family, a_llava_this_build_does_not_do_is_refused_by_name) {
+    static const char *const bad[][4] = {
+        {"\"vision_feature_layer\": [-2, -5],", "", "", "vision_feature_layer"},
+        {"\"vision_feature_layer\": 0,", "", "", "vision_feature_layer"},
+        {"\"vision_feature_select_strategy\": \"full\",", "", "", "select_strategy"},
+        {"\"multimodal_projector_bias\": false,", "", "", "multimodal_projector_bias"},
+        {"", "\"attention_bias\": true,", "", "attention_bias"},
+        {"", "\"mlp_bias\": true,", "", "mlp_bias"},
+        {"", "\"rope_scaling\": {\"rope_type\": \"llama3\"},", "", "rope_type"},
+        {"", "", "\"model_type\": \"siglip_vision_model\",", "vision_config.model_type"}};
+    model m;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        cr_expect_eq(describe_llava(bad[i][0], bad[i][1], bad[i][2], &m), MIP_E_UNSUPPORTED, "%s",
+                     bad[i][3]);
+        cr_expect_not_null(strstr(mip_error_last()->what, bad[i][3]), "%s", mip_error_last()->what);
+        describe_config_forget(&m);
+    }
+    cr_expect_eq(describe_llava("\"vision_feature_layer\": -13,", "", "", &m), MIP_E_FORMAT);
+    describe_config_forget(&m);
+}
+
 Test(family, an_unknown_model_type_is_named) {
     static const char text[] = "{\"model_type\": \"some_vlm\", \"architectures\": [\"SomeVlm\"]}";
     json_doc doc = {0};

@@ -105,6 +105,7 @@ typedef struct family_case {
 ParameterizedTestParameters(generate, greedy_ids_are_those_of_transformers) {
     static family_case cases[] = {{"ref", "qwen25vl_tiny"}, {"cpu", "qwen25vl_tiny"},
                                   {"ref", "qwen2vl_tiny"},  {"cpu", "qwen2vl_tiny"},
+                                  {"ref", "llava_tiny"},    {"cpu", "llava_tiny"},
                                   {"ref", "llama_tiny"},    {"cpu", "llama_tiny"},
                                   {"ref", "qwen2_tiny"},    {"cpu", "qwen2_tiny"}};
     return cr_make_param_array(family_case, cases, sizeof cases / sizeof cases[0]);

@@ -65,7 +65,7 @@ static void check_windows(tiny_forward *f, golden *g) {
     }
 }
 
-/* Vision rows of this case start at patch_begin in the pack. */
+/* Vision rows of this case start at patch_begin in the pack (0 where rows are not patches). */
 static void check_vision(tiny_forward *f, golden *g, int64_t patch_begin) {
     const model *m = &f->t.m;
     const int64_t width = m->vision.width;
@@ -76,10 +76,13 @@ static void check_vision(tiny_forward *f, golden *g, int64_t patch_begin) {
     const int64_t n_patches = n_features * m->merger.group;
     if (golden_has(g, "vit.hidden")) {
         const float *hidden = golden_f32(g, "vit.hidden", NULL);
+        const int64_t elems = golden_entry(g, "vit.hidden")->n_elems / (m->vision.n_layers + 1);
+        cr_assert_eq(elems,
+                     (f->vision.class_row != NULL ? f->vision.layout.n_rows : n_patches) * width);
         for (int l = 0; l <= m->vision.n_layers; l++) {
             tiny_forward_check(f, "vision hidden state",
                                f->vision_trace.blocks.hidden[l] + patch_begin * width,
-                               hidden + l * n_patches * width, n_patches * width, gate_hidden);
+                               hidden + l * elems, elems, gate_hidden);
         }
         tiny_forward_check(
             f, "merger", f->vision_trace.features + patch_begin / m->merger.group * out_width,
@@ -182,6 +185,12 @@ ParameterizedTestParameters(parity, forward_matches_transformers) {
         {"cpu", "image"},
         {"cpu", "three_images"},
         {"cpu", "one_label"},
+        {"ref", "llava_tiny/text"},
+        {"ref", "llava_tiny/image"},
+        {"cpu", "llava_tiny/text"},
+        {"cpu", "llava_tiny/image"},
+        {"ref", "llava_tiny/three_images"},
+        {"cpu", "llava_tiny/three_images"},
         {"ref", "qwen2vl_tiny/text"},
         {"ref", "qwen2vl_tiny/image"},
         {"cpu", "qwen2vl_tiny/text"},

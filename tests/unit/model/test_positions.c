@@ -85,3 +85,15 @@ Test(positions, several_frames_are_refused) {
     int32_t next = -1;
     cr_assert_eq(positions_of_sequence(IDS, N, I, &grid, 1, N, out, &next), MIP_E_UNSUPPORTED);
 }
+
+Test(positions, on_a_line_image_tokens_are_like_text_but_still_counted) {
+    const cell_grid grids[2] = {{1, 2, 3}, {1, 1, 2}};
+    int32_t out[3 * N];
+    int32_t next = -1;
+    cr_assert_eq(positions_on_a_line(IDS, N, I, grids, 2, N, out, &next), MIP_OK);
+    for (int32_t i = 0; i < 3 * N; i++) {
+        cr_assert_eq(out[i], i % N);
+    }
+    cr_assert_eq(next, N);
+    cr_assert_eq(positions_on_a_line(IDS, N, I, grids, 1, N, out, &next), MIP_E_SHAPE);
+}

@@ -222,7 +222,7 @@ static void forward_and_back(tiny_model *t, const sequence *s) {
     ASSERT_OK(vision_fwd(x, &t->m, &vision, NULL, true, &trace));
     ASSERT_OK(EXEC_NEW(x, s->n * t->m.text.width, &h));
     ASSERT_OK(EXEC_NEW(x, vision.n_features * t->m.text.width, &d_features));
-    ASSERT_OK(EXEC_NEW(x, vision.n_patches * t->m.vision.width, &d_tower));
+    ASSERT_OK(EXEC_NEW(x, vision.layout.n_rows * t->m.vision.width, &d_tower));
     ASSERT_OK(embed_rows(x, &t->m, &text, &vision, trace.features, h));
     ASSERT_OK(embed_rows_vjp(x, &t->m, &text, &vision, h, d_features));
     ASSERT_OK(vision_vjp(x, &t->m, &vision, NULL, &trace, d_features,
@@ -232,20 +232,52 @@ static void forward_and_back(tiny_model *t, const sequence *s) {
     text_pack_destroy(&text);
 }
 
-Test(sequence, a_dry_run_measures_the_memory_and_the_cost_of_the_real_one) {
+static void check_dry_run(const char *case_name) {
     golden g;
     tiny_model dry;
     tiny_model t;
-    golden_open(&g, "three_images", "");
+    golden_open(&g, case_name, "");
     sequence s = golden_sequence(&g);
-    tiny_model_open(&dry, "ref", "model", 0);
+    tiny_model_open_of(&dry, "ref", case_name, 0);
     forward_and_back(&dry, &s);
-    tiny_model_open(&t, "ref", "model", dry.x.arena.peak_bytes);
+    tiny_model_open_of(&t, "ref", case_name, dry.x.arena.peak_bytes);
     forward_and_back(&t, &s);
     cr_assert_eq(t.x.arena.peak_bytes, dry.x.arena.peak_bytes);
     cr_assert_eq(t.x.counts.flops, dry.x.counts.flops);
     cr_assert_arr_eq(t.x.counts.calls, dry.x.counts.calls, sizeof t.x.counts.calls);
     tiny_model_close(&t);
     tiny_model_close(&dry);
+    golden_close(&g);
+}
+
+Test(sequence, a_dry_run_measures_the_memory_and_the_cost_of_the_real_one) {
+    check_dry_run("three_images");
+    check_dry_run("llava_tiny/three_images");
+}
+
+Test(sequence, class_tokens_stand_before_the_patches_of_their_image) {
+    golden g;
+    tiny_model t;
+    vision_pack p;
+    golden_open(&g, "llava_tiny/three_images", "");
+    const sequence s = golden_sequence(&g);
+    tiny_model_open_of(&t, "ref", "llava_tiny/image", ARENA_BYTES);
+    ASSERT_OK(vision_pack_create(&t.x, &t.m, 1, &s, &p));
+    cr_assert(p.layout.n_rows == 3 * 17 && p.n_patches == 3 * 16 && p.n_features == 3 * 16);
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(p.class_row[i], 17 * i);
+        cr_assert_eq(p.place[17 * i + 5], 5);
+        cr_assert_eq(p.patch_row[16 * i], 17 * i + 1);
+        cr_assert_eq(p.layout.lists[1].segments[i].begin, 17 * i);
+        cr_assert_eq(p.layout.lists[1].segments[i].len, 17);
+    }
+    cr_assert_eq(p.feature_of[20], 20);
+    vision_pack_destroy(&p);
+
+    const image_patches small = {.grid_t = 1, .grid_h = 2, .grid_w = 4};
+    const sequence wrong = {.ids = s.ids, .n = s.n, .images = &small, .n_images = 1};
+    cr_assert_eq(vision_pack_create(&t.x, &t.m, 1, &wrong, &p), MIP_E_SHAPE);
+    cr_assert_not_null(strstr(mip_error_last()->what, "8 patches"));
+    tiny_model_close(&t);
     golden_close(&g);
 }

@@ -107,7 +107,7 @@ static void check_patch_order(traced *f) {
     const int32_t *cells = windows ? golden_i32(&f->g, "vit.window_index", NULL) : NULL;
     const named_array *v = array_of(f, TRACE_PATCH_ORDER);
     const int32_t *order = v->data;
-    cr_assert_eq(v->shape.dims[0], golden_entry(&f->g, "pixel_u8")->shape.dims[0]);
+    cr_assert_eq(v->shape.dims[0], golden_entry(&f->g, "vit.hidden")->shape.dims[1]);
     for (int64_t i = 0; i < v->shape.dims[0]; i++) {
         cr_assert_eq(order[i], windows ? cells[i / group] * group + i % group : i);
     }
@@ -146,6 +146,10 @@ ParameterizedTestParameters(trace, everything_equals_transformers) {
         {"ref", "qwen2vl_tiny/image"},
         {"cpu", "qwen2vl_tiny/text"},
         {"cpu", "qwen2vl_tiny/image"},
+        {"ref", "llava_tiny/text"},
+        {"ref", "llava_tiny/image"},
+        {"cpu", "llava_tiny/text"},
+        {"cpu", "llava_tiny/image"},
         {"ref", "llama_tiny/text"},
         {"cpu", "llama_tiny/text"},
         {"ref", "qwen2_tiny/text"},

@@ -21,6 +21,11 @@ Test(weights_map, names_of_every_layout_have_one_canonical_form) {
         {"lm_head.weight", "lm_head.weight"},
         {"model.norm.weight", "language_model.norm.weight"},
         {"model.embed_tokens.weight", "language_model.embed_tokens.weight"},
+        {"model.vision_tower.vision_model.pre_layrnorm.bias",
+         "vision_tower.vision_model.pre_layrnorm.bias"},
+        {"vision_tower.encoder.layers.0.mlp.fc1.bias",
+         "vision_tower.vision_model.encoder.layers.0.mlp.fc1.bias"},
+        {"model.multi_modal_projector.linear_1.bias", "multi_modal_projector.linear_1.bias"},
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char canonical[WEIGHTS_NAME_BYTES];
@@ -40,6 +45,19 @@ Test(weights_map, a_name_without_end_is_refused) {
 Test(weights_map, computed_tables_are_ignored) {
     cr_assert(weights_map_ignored("language_model.layers.0.self_attn.rotary_emb.inv_freq"));
     cr_assert_not(weights_map_ignored("language_model.norm.weight"));
+}
+
+Test(weights_map, tensors_that_have_no_use_are_skipped_by_the_beginning_of_their_names) {
+    weights_map *map = NULL;
+    ASSERT_OK(weights_map_create(&map));
+    cr_assert_not(weights_map_skips(map, "tower.layers.3.fc1.bias"));
+    ASSERT_OK(weights_map_skip(map, "tower.layers.%d.", 3));
+    ASSERT_OK(weights_map_skip(map, "tower.last."));
+    cr_assert(weights_map_skips(map, "tower.layers.3.fc1.bias"));
+    cr_assert(weights_map_skips(map, "tower.last.weight"));
+    cr_assert_not(weights_map_skips(map, "tower.layers.33.fc1.bias"));
+    cr_assert_not(weights_map_skips(map, "tower.layers.2.fc1.bias"));
+    weights_map_destroy(map);
 }
 
 /* A model of one fused matrix and one vector. */
