@@ -3,10 +3,12 @@
 """scripts/make_goldens.py - make the files of tests/golden with the reference implementations.
 
 What    runs the modules of scripts/goldens: the tiny models and their cases (transformers),
-        tokenizer (tokenizers), images (Pillow, transformers), AdamW (torch), an edit and path
-        attribution (both). Checks the oracle first and stops at the first failed check.
+        tokenizer (tokenizers), images (Pillow, transformers), AdamW (torch), an edit, path
+        attribution and the released code's location of neurons (both). Checks the oracle first
+        and stops at the first failed check.
 Usage   python scripts/make_goldens.py [--out tests/golden]
-            [--only qwen25vl qwen2vl llava causal tokenizer tokenizers image adamw edit attribution]
+            [--only qwen25vl qwen2vl llava causal tokenizer tokenizers image adamw edit attribution
+            official]
 Needs   pip install -r scripts/goldens/requirements.txt; two runs write the same bytes."""
 
 import argparse
@@ -28,7 +30,7 @@ sys.path.insert(0, str(HERE))
 
 from goldens import adamw, attribution, base, causal_tiny, edit, family_cases, images  # noqa: E402
 from goldens import llava_tiny, qwen25vl_cases, qwen25vl_tiny, qwen2vl_tiny, text  # noqa: E402
-from goldens import tokenizers_other  # noqa: E402
+from goldens import official, tokenizers_other  # noqa: E402
 
 
 def make_qwen25vl(out):
@@ -48,6 +50,7 @@ PARTS = {
     "adamw": adamw.make,
     "edit": lambda out: edit.make(out, out / qwen25vl_tiny.FAMILY / "model"),
     "attribution": lambda out: attribution.make(out, out / qwen25vl_tiny.FAMILY),
+    "official": lambda out: official.make(out, out / qwen25vl_tiny.FAMILY),
 }
 
 
