@@ -20,16 +20,31 @@ static double log_objective(config_objective objective, double logp, int64_t n_l
     }
 }
 
-/* dF/dlogp at a node, over exp(log_scale). */
-static double factor(config_objective objective, double logp, int64_t n_labels, double log_scale) {
-    const double f = exp(log_objective(objective, logp, n_labels) - log_scale);
-    return objective == CONFIG_OBJECTIVE_GEO ? f / (double)n_labels : f;
+/* Cross-entropy per log p: the mean goes over the labels of all nodes, as one batch of copies. */
+static double ce_per_logp(const layer_nodes *in) {
+    return -1.0 / ((double)in->n_labels * in->rule->n);
 }
 
-static double value(config_objective objective, double logp, int64_t n_labels, double log_scale) {
-    return objective == CONFIG_OBJECTIVE_LOGP
-               ? logp
-               : exp(log_objective(objective, logp, n_labels) - log_scale);
+/* dF/dlogp at a node, over exp(log_scale). */
+static double factor(const layer_nodes *in, config_objective objective, double logp,
+                     double log_scale) {
+    if (objective == CONFIG_OBJECTIVE_CE) {
+        return ce_per_logp(in);
+    }
+    const double f = exp(log_objective(objective, logp, in->n_labels) - log_scale);
+    return objective == CONFIG_OBJECTIVE_GEO ? f / (double)in->n_labels : f;
+}
+
+static double value(const layer_nodes *in, config_objective objective, double logp,
+                    double log_scale) {
+    switch (objective) {
+    case CONFIG_OBJECTIVE_LOGP:
+        return logp;
+    case CONFIG_OBJECTIVE_CE:
+        return logp * ce_per_logp(in);
+    default:
+        return exp(log_objective(objective, logp, in->n_labels) - log_scale);
+    }
 }
 
 /* F's range over the nodes and the clean model: the scale of the layer. */
@@ -54,8 +69,7 @@ typedef struct sums {
 static mip_status sum_nodes(const layer_nodes *in, config_objective objective, double log_scale,
                             sums *s) {
     for (int k = 0; k < in->rule->n; k++) {
-        const double w =
-            in->rule->weight[k] * factor(objective, in->logp[k], in->n_labels, log_scale);
+        const double w = in->rule->weight[k] * factor(in, objective, in->logp[k], log_scale);
         s->path_unit += w * in->path_unit[k];
         s->path_own += w * in->path_own[k];
         for (int64_t p = 0; p < in->n_rows; p++) {
@@ -81,8 +95,8 @@ static void completeness(const layer_nodes *in, config_objective objective, doub
     for (int64_t j = 0; j < in->ffn; j++) {
         integral += s->own[j];
     }
-    const double clean = value(objective, in->logp_clean, in->n_labels, out->log_scale);
-    const double zero = value(objective, in->logp_zero, in->n_labels, out->log_scale);
+    const double clean = value(in, objective, in->logp_clean, out->log_scale);
+    const double zero = value(in, objective, in->logp_zero, out->log_scale);
     const double difference = clean - zero;
     const double error = fabs(integral - difference);
     out->completeness_abs = error * exp(out->log_scale);

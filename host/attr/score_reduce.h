@@ -2,9 +2,10 @@
 /* host/attr/score_reduce.h - from the gradients of all nodes at one layer to its scores;
  * host arithmetic in double.
  *
- * What    F = p(Y), geo = exp(mean log p) or log p; D_k = dF/da = f_k dlogp/da with
+ * What    F = p(Y), geo = exp(mean log p), log p or ce; D_k = dF/da = f_k dlogp/da with
  *         f_k = F_k / max_k F_k (a constant of the layer: ranks are unchanged and nothing
- *         underflows), returned as exp(log_scale).
+ *         underflows), returned as exp(log_scale). log p and ce need no such constant; ce = -log p
+ *         over labels times nodes.
  *         product  S[j] = (sum_k w_k (D_k[j] + P_k)) (A[j] + Q)
  *         own      S[j] = sum_k w_k sum_p a[p,j] D_k[p,j]
  *         sum      S[j] = own + sum_k w_k (path's own terms)

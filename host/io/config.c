@@ -293,6 +293,36 @@ static mip_status set_take(loader *l, const char *set) {
     return node_take(l, name, node);
 }
 
+/* The keys that attribute.mode decides; one that was set to something else is refused. */
+static mip_status mode_take(loader *l, const char *path) {
+    const config_fixed *fixed = config_mode_fixed(l->config->attribute.mode);
+    for (size_t i = 0; fixed->name != NULL && i < l->n_keys; i++) {
+        const config_key *key = &l->keys[i];
+        const bool was_set = l->seen[i];
+        const char *found = NULL;
+        const char *wanted = NULL;
+        const yaml_node *node = NULL;
+        if (strcmp(key->name, fixed->name) != 0) {
+            continue;
+        }
+        MIP_TRY(config_value_text(l->a, key, l->config, &found));
+        MIP_TRY(yaml_parse(l->a, key->name, fixed->text, strlen(fixed->text), &node));
+        MIP_TRY(value_bind(l, key, node));
+        MIP_TRY(config_value_text(l->a, key, l->config, &wanted));
+        if (was_set && strcmp(found, wanted) != 0) {
+            MIP_FAIL(MIP_E_CONFIG, "leave the key out, or set attribute.mode to paper",
+                     "%s: %s: attribute.mode: official stands for %s, found %s",
+                     path != NULL ? path : "--set", key->name, wanted, found);
+        }
+        fixed++;
+    }
+    if (fixed->name != NULL) {
+        MIP_FAIL(MIP_E_INTERNAL, NULL, "attribute.mode fixes %s, which comes late in the table",
+                 fixed->name);
+    }
+    return MIP_OK;
+}
+
 mip_status config_load(arena *a, const char *path, const char *const *sets, size_t n_sets,
                        mip_config *out) {
     loader l = {.a = a, .config = out};
@@ -308,6 +338,7 @@ mip_status config_load(arena *a, const char *path, const char *const *sets, size
     for (size_t i = 0; i < n_sets; i++) {
         MIP_TRY(set_take(&l, sets[i]));
     }
+    MIP_TRY(mode_take(&l, path));
     for (size_t i = 0; i < l.n_keys; i++) {
         if (l.keys[i].fallback == NULL && !l.seen[i]) {
             char expected[EXPECTED_BYTES];

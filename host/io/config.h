@@ -19,7 +19,10 @@
 
 typedef enum config_dtype { CONFIG_DTYPE_F32 } config_dtype;
 typedef enum config_protocol { CONFIG_PROTOCOL_MIP } config_protocol;
-typedef enum config_mode { CONFIG_MODE_PAPER } config_mode;
+typedef enum config_mode {
+    CONFIG_MODE_PAPER,   // every choice is its own key
+    CONFIG_MODE_OFFICIAL // the released code's choices: config_mode_fixed lists them
+} config_mode;
 
 /* Bits of attribute.modalities. */
 enum { CONFIG_ATTRIBUTE_TEXT = 1, CONFIG_ATTRIBUTE_VISION = 2 };
@@ -36,9 +39,10 @@ typedef enum config_path_entries {
 } config_path_entries;
 typedef enum config_nonpath { CONFIG_NONPATH_CONSTANT, CONFIG_NONPATH_LIVE } config_nonpath;
 typedef enum config_objective {
-    CONFIG_OBJECTIVE_P,   // p(Y)
-    CONFIG_OBJECTIVE_GEO, // exp(mean log p)
-    CONFIG_OBJECTIVE_LOGP // log p(Y)
+    CONFIG_OBJECTIVE_P,    // p(Y)
+    CONFIG_OBJECTIVE_GEO,  // exp(mean log p)
+    CONFIG_OBJECTIVE_LOGP, // log p(Y)
+    CONFIG_OBJECTIVE_CE    // cross-entropy, mean over the labels of all nodes' copies
 } config_objective;
 typedef enum config_labels { CONFIG_LABELS_ANSWER, CONFIG_LABELS_CHAT } config_labels;
 typedef enum config_positions {
@@ -50,6 +54,10 @@ typedef enum config_vision_positions {
     CONFIG_VISION_POSITIONS_ALL,
     CONFIG_VISION_POSITIONS_FIRST
 } config_vision_positions;
+typedef enum config_vision_score {
+    CONFIG_VISION_SCORE_FISHER, // squared gradients
+    CONFIG_VISION_SCORE_Z_SCORE // squared z-scores of the gradients over the nodes
+} config_vision_score;
 typedef enum config_candidate {
     CONFIG_CANDIDATE_WHOLE_LAYER,
     CONFIG_CANDIDATE_EXACT
@@ -113,12 +121,13 @@ typedef struct config_attribute {
     config_labels labels;                     // (b)
     config_positions positions;               // (c)
     config_vision_positions vision_positions; // (d)
-    config_candidate candidate;               // (e)
-    bool fisher_abs;                          // (i)
-    config_aggregate aggregate;               // (j)
-    int64_t cap;                              // neurons per layer after aggregation; 0 = no cap
-    int64_t cap_vision;                       // the same for the vision tower; 0 = as cap
-    int64_t contrast_people;                  // retain people scored for aggregate: contrast
+    config_vision_score vision_score;
+    config_candidate candidate; // (e)
+    bool fisher_abs;            // (i)
+    config_aggregate aggregate; // (j)
+    int64_t cap;                // neurons per layer after aggregation; 0 = no cap
+    int64_t cap_vision;         // the same for the vision tower; 0 = as cap
+    int64_t contrast_people;    // retain people scored for aggregate: contrast
     double completeness_floor;
     int64_t keep;        // scores stored per layer: 0 = all, else the best n
     int64_t max_samples; // 0 = all
@@ -176,7 +185,8 @@ typedef struct mip_config {
  *         strings, applied in order
  *   out   *out overwritten; its strings live in arena a
  *   error MIP_E_CONFIG: unknown key (with the nearest right one), wrong type, out of range, missing
- *         required key, each with file:line (or "--set"); MIP_E_IO if the file cannot be read */
+ *         required key, each with file:line (or "--set"); a key set to something else than
+ *         attribute.mode stands for; MIP_E_IO if the file cannot be read */
 mip_status config_load(arena *a, const char *path, const char *const *sets, size_t n_sets,
                        mip_config *out);
 

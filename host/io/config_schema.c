@@ -41,7 +41,8 @@ static bool is_quadrature(const char *text) {
 static const config_choice dtypes[] = {{"f32", CONFIG_DTYPE_F32}, {NULL, 0}};
 static const config_choice protocols[] = {{"mip", CONFIG_PROTOCOL_MIP}, {NULL, 0}};
 static const config_choice percents[] = {{"5", 5}, {"10", 10}, {"15", 15}, {NULL, 0}};
-static const config_choice modes[] = {{"paper", CONFIG_MODE_PAPER}, {NULL, 0}};
+static const config_choice modes[] = {
+    {"paper", CONFIG_MODE_PAPER}, {"official", CONFIG_MODE_OFFICIAL}, {NULL, 0}};
 static const config_choice attribute_modalities[] = {
     {"text", CONFIG_ATTRIBUTE_TEXT}, {"vision", CONFIG_ATTRIBUTE_VISION}, {NULL, 0}};
 static const config_choice scores[] = {{"product", CONFIG_SCORE_PRODUCT},
@@ -59,6 +60,7 @@ static const config_choice nonpaths[] = {
 static const config_choice objectives[] = {{"p", CONFIG_OBJECTIVE_P},
                                            {"geo", CONFIG_OBJECTIVE_GEO},
                                            {"logp", CONFIG_OBJECTIVE_LOGP},
+                                           {"ce", CONFIG_OBJECTIVE_CE},
                                            {NULL, 0}};
 static const config_choice labels[] = {
     {"answer", CONFIG_LABELS_ANSWER}, {"chat", CONFIG_LABELS_CHAT}, {NULL, 0}};
@@ -68,6 +70,8 @@ static const config_choice positions[] = {{"last_prompt", CONFIG_POSITIONS_LAST_
                                           {NULL, 0}};
 static const config_choice vision_positions[] = {
     {"all", CONFIG_VISION_POSITIONS_ALL}, {"first", CONFIG_VISION_POSITIONS_FIRST}, {NULL, 0}};
+static const config_choice vision_scores[] = {
+    {"fisher", CONFIG_VISION_SCORE_FISHER}, {"z_score", CONFIG_VISION_SCORE_Z_SCORE}, {NULL, 0}};
 static const config_choice candidates[] = {
     {"whole_layer", CONFIG_CANDIDATE_WHOLE_LAYER}, {"exact", CONFIG_CANDIDATE_EXACT}, {NULL, 0}};
 static const config_choice aggregates[] = {{"union", CONFIG_AGGREGATE_UNION},
@@ -129,7 +133,12 @@ static const config_key keys[] = {
      .fallback = "0", .help = "CPU threads; 0 = every core. The result does not depend on it."},
 
     {"attribute.mode", CONFIG_ENUM, AT(attribute.mode), .choices = modes, .fallback = "paper",
-     .help = "The method as the paper states it, gaps filled by the keys below.",
+     .help = "paper = the method as the paper states it, gaps filled by the keys below; official = "
+             "what the released code does, in exact arithmetic: it decides quadrature (left4), "
+             "score, top_k, representative (last), path (top_k), nonpath, objective (ce), labels "
+             "(chat), positions and vision_positions (first), vision_score (z_score), candidate, "
+             "fisher_abs, aggregate and cap; rows without a picture have a text path, rows with "
+             "one a vision path.",
      .source = PAPER "eq. 2-6, algorithm 1"},
     {"attribute.modalities", CONFIG_FLAGS, AT(attribute.modalities),
      .choices = attribute_modalities, .fallback = "[text, vision]",
@@ -167,11 +176,12 @@ static const config_key keys[] = {
     {"attribute.objective", CONFIG_ENUM, AT(attribute.objective), .choices = objectives,
      .fallback = "p",
      .help = "F of the text score: p = probability of the answer, geo = exp of the mean log-"
-             "probability, logp = log-probability.",
-     .source = PAPER "eq. 2, (a)"},
+             "probability, logp = log-probability, ce = cross-entropy, mean over the labels of all "
+             "nodes together (the best neurons are those that raise it).",
+     .source = PAPER "eq. 2, (a); its code: ce"},
     {"attribute.labels", CONFIG_ENUM, AT(attribute.labels), .choices = labels, .fallback = "answer",
      .help = "Scored tokens: the answer with its end token, or the whole chat.",
-     .source = PAPER "eq. 2, (b)"},
+     .source = PAPER "eq. 2, (b); its code: chat"},
     {"attribute.positions", CONFIG_ENUM, AT(attribute.positions), .choices = positions,
      .fallback = "last_prompt",
      .help = "Token rows whose neurons are scaled in the language model.",
@@ -180,6 +190,12 @@ static const config_key keys[] = {
      .choices = vision_positions, .fallback = "all",
      .help = "Patch rows whose neurons are scaled in the vision tower.",
      .source = PAPER "(d); its code: first"},
+    {"attribute.vision_score", CONFIG_ENUM, AT(attribute.vision_score), .choices = vision_scores,
+     .fallback = "fisher",
+     .help = "fisher = squared gradients; z_score = squared z-scores of the gradients over the "
+             "nodes, which come to nodes - 1 whatever the gradients are: the score is an "
+             "activation (equal weights and vision_positions: first only).",
+     .source = PAPER "eq. 6; its code: z_score"},
     {"attribute.candidate", CONFIG_ENUM, AT(attribute.candidate), .choices = candidates,
      .fallback = "whole_layer",
      .help = "whole_layer = one run scales the layer's whole vector, exact = one run per neuron "
@@ -292,6 +308,30 @@ static const config_key keys[] = {
     {"output", CONFIG_STRING, AT(output), .fallback = "runs/NAME", .is_valid = is_not_empty,
      .expected = "a folder", .help = "Run folder."},
 };
+
+/* In the order of the table above. */
+static const config_fixed official_fixed[] = {{"attribute.quadrature", "left4"},
+                                              {"attribute.score", "product"},
+                                              {"attribute.top_k", "5"},
+                                              {"attribute.representative", "last"},
+                                              {"attribute.path", "top_k"},
+                                              {"attribute.nonpath", "constant"},
+                                              {"attribute.objective", "ce"},
+                                              {"attribute.labels", "chat"},
+                                              {"attribute.positions", "first"},
+                                              {"attribute.vision_positions", "first"},
+                                              {"attribute.vision_score", "z_score"},
+                                              {"attribute.candidate", "whole_layer"},
+                                              {"attribute.fisher_abs", "false"},
+                                              {"attribute.aggregate", "union"},
+                                              {"attribute.cap", "0"},
+                                              {"attribute.cap_vision", "0"},
+                                              {NULL, NULL}};
+static const config_fixed none_fixed[] = {{NULL, NULL}};
+
+const config_fixed *config_mode_fixed(config_mode mode) {
+    return mode == CONFIG_MODE_OFFICIAL ? official_fixed : none_fixed;
+}
 
 const config_key *config_keys(size_t *out_n) {
     *out_n = sizeof keys / sizeof keys[0];

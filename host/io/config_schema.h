@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "io/config.h"
+
 typedef enum config_type {
     CONFIG_BOOL,   // bool
     CONFIG_INT,    // int64_t
@@ -41,5 +43,18 @@ typedef struct config_key {
 
 /* config_keys - the table, sections together, in the order of config_write. */
 const config_key *config_keys(size_t *out_n);
+
+/* A key that a mode decides, and its value as YAML text. */
+typedef struct config_fixed {
+    const char *name; // NULL ends the list
+    const char *text;
+} config_fixed;
+
+/* config_mode_fixed - what attribute.mode stands for; empty for a mode that leaves all open. */
+const config_fixed *config_mode_fixed(config_mode mode);
+
+/* config_value_text - the key's value as config_write writes it. *out lives in arena a. */
+mip_status config_value_text(arena *a, const config_key *key, const mip_config *config,
+                             const char **out);
 
 #endif

@@ -65,6 +65,20 @@ static mip_status value_append(str *s, const config_key *key, const mip_config *
     MIP_FAIL(MIP_E_INTERNAL, NULL, "config key %s has no type", key->name);
 }
 
+mip_status config_value_text(arena *a, const config_key *key, const mip_config *config,
+                             const char **out) {
+    mip_status status = MIP_OK;
+    char *text = NULL;
+    str s;
+    str_init(&s);
+    MIP_TRY_GOTO(value_append(&s, key, config));
+    MIP_TRY_GOTO(arena_strdup(a, s.text, &text));
+    *out = text;
+out:
+    str_deinit(&s);
+    return status;
+}
+
 /* "attribute:" before the first key of a section; keys without a dot stand at the top level. */
 static mip_status config_append(str *s, const mip_config *config) {
     size_t n = 0;

@@ -8,6 +8,7 @@
 
 #include "attr/fisher_vision.h"
 #include "attr/neuron_select.h"
+#include "attr/z_score_vision.h"
 #include "base/build_info.h"
 #include "base/clock.h"
 #include "base/fs.h"
@@ -32,17 +33,24 @@ typedef struct sample_work {
 
 static mip_status run_sample(exec *x, void *user) {
     const sample_work *w = user;
+    if (w->modality == ATTRIBUTION_VISION &&
+        w->config->vision_score == CONFIG_VISION_SCORE_Z_SCORE) {
+        return z_score_vision_sample(x, w->m, &w->sample, w->config, w->rule, w->out);
+    }
     if (w->modality == ATTRIBUTION_VISION) {
         return fisher_vision_sample(x, w->m, &w->sample, w->config, w->rule, all_reuse, w->out);
     }
     return ig_text_sample(x, w->m, &w->sample, w->config, w->rule, all_reuse, w->out);
 }
 
-/* Text samples have no vision path; everything else the config asks for. */
+/* Text samples have no vision path, in official mode picture samples no text path; everything else
+ * the config asks for. */
 static bool is_scored(const experiment *e, const record *r, attribution_modality m) {
     const uint32_t bit = m == ATTRIBUTION_TEXT ? CONFIG_ATTRIBUTE_TEXT : CONFIG_ATTRIBUTE_VISION;
-    return (e->config.attribute.modalities & bit) != 0 &&
-           (m == ATTRIBUTION_TEXT || r->n_images > 0);
+    const bool pictures_too = e->config.attribute.mode != CONFIG_MODE_OFFICIAL;
+    const bool has_path =
+        m == ATTRIBUTION_TEXT ? pictures_too || r->n_images == 0 : r->n_images > 0;
+    return (e->config.attribute.modalities & bit) != 0 && has_path;
 }
 
 static const stack *stack_of(const experiment *e, attribution_modality m) {

@@ -81,6 +81,17 @@ verdict "attribution.h5 has the bytes of one thread" cmp "$run/attribution.h5" \
     "$work/four/attribution.h5"
 export MIP_THREADS=1
 
+# --- the released code's choices ------------------------------------------------------------------
+official=(attribute "$config" --set output="$work/official" --set attribute.mode=official)
+free=(--set attribute.quadrature=left4 --set attribute.cap=0 --set attribute.cap_vision=0)
+expect "mode official refuses a key that says otherwise" 2 \
+    err='attribute.quadrature: attribute.mode: official stands for "left4", found "radau2"' \
+    err='hint: leave the key out' -- "${official[@]}"
+expect "mode official: text paths without a picture, vision paths with one" 0 \
+    out='^text: 6 of 12 samples, 3 layers' out='^vision: 6 of 12 samples, 4 layers' -- \
+    "${official[@]}" "${free[@]}"
+verdict "config.yaml of such a run makes the same run" "$MIP" plan "$work/official/config.yaml"
+
 # --- a folder of other settings -------------------------------------------------------------------
 expect "other attribute settings" 2 \
     err="$run holds the finished stage 'attribute' of other settings" err='hint: .*--set output=' \

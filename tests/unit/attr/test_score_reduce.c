@@ -75,6 +75,18 @@ Test(score_reduce, geometric_mean_divides_the_exponent_by_the_labels) {
     cr_expect_float_eq(score[0], 2 * (0.5 * f / 2 * 4 + 0.5 / 2 * 2), 1e-6);
 }
 
+Test(score_reduce, cross_entropy_is_the_mean_over_labels_of_all_nodes) {
+    float score[2];
+    double activation[2];
+    const layer_scores s = reduce(CONFIG_OBJECTIVE_CE, CONFIG_SCORE_OWN, score, activation);
+    const double per_logp = -1.0 / (2 * 2); // 2 labels, 2 nodes
+    cr_expect_float_eq(score[0], 2 * per_logp * (0.5 * 4 + 0.5 * 2), 1e-6);
+    cr_expect_eq(s.log_scale, 0.0);
+    const double integral = per_logp * (6.0 - 2.0 + 0.3); // own of both neurons, and the path's
+    const double difference = per_logp * (log(0.5) - log(0.1));
+    cr_expect_float_eq(s.completeness_abs, fabs(integral - difference), 1e-6);
+}
+
 Test(score_reduce, tiny_probabilities_do_not_underflow) {
     quadrature rule;
     float score[2];

@@ -194,6 +194,36 @@ Test(config, the_written_config_loads_as_the_same_struct) {
     temp_remove(&t);
 }
 
+Test(config, mode_official_decides_its_keys_and_refuses_other_values) {
+    temp_dir t;
+    arena a;
+    mip_config first;
+    mip_config second;
+    const char *text = NULL;
+    const char *const sets[] = {"attribute.mode=official", "model.path=m", "data.path=d",
+                                "attribute.labels=chat"};
+    temp_make(&t);
+    arena_init(&a);
+    ASSERT_OK(config_load(&a, NULL, sets, 4, &first));
+    cr_assert_str_eq(first.attribute.quadrature, "left4");
+    cr_assert_eq(first.attribute.representative, CONFIG_REPRESENTATIVE_LAST);
+    cr_assert_eq(first.attribute.path, CONFIG_PATH_TOP_K);
+    cr_assert_eq(first.attribute.objective, CONFIG_OBJECTIVE_CE);
+    cr_assert_eq(first.attribute.positions, CONFIG_POSITIONS_FIRST);
+    cr_assert_eq(first.attribute.vision_score, CONFIG_VISION_SCORE_Z_SCORE);
+    ASSERT_OK(config_write(&a, &first, &text));
+    ASSERT_OK(load_text(&t, &a, text, &second)); // every key is set there, as the mode wants it
+    cr_assert_str_eq(second.attribute.quadrature, "left4");
+    arena_deinit(&a);
+    temp_remove(&t);
+    assert_refused(REQUIRED "attribute: {mode: official, positions: last_prompt}\n",
+                   "attribute.positions: attribute.mode: official stands for first, found "
+                   "last_prompt");
+    assert_refused(REQUIRED "attribute: {mode: official, quadrature: radau5}\n",
+                   "attribute.quadrature: attribute.mode: official stands for \"left4\", found "
+                   "\"radau5\"");
+}
+
 Test(config, help_names_every_key_once_in_sections_that_stay_together) {
     arena a;
     const char *text = NULL;
