@@ -123,9 +123,12 @@ static mip_status insert_class_tokens(const model *m, const image_list *l, visio
     }
     for (int64_t i = 0; i < l->n; i++) {
         const mip_segment whole = {.begin = (int32_t)(i * per_image), .len = (int32_t)per_image};
-        if (cell_grid_size(&l->grids[i]) + 1 != per_image) {
-            MIP_FAIL(MIP_E_SHAPE, NULL, "an image of %lld patches: the tower has places for %lld",
-                     (long long)cell_grid_size(&l->grids[i]), (long long)(per_image - 1));
+        const cell_grid *g = &l->grids[i];
+        if (g->t != 1 || g->h != g->w || g->h * g->w + 1 != per_image) {
+            MIP_FAIL(MIP_E_SHAPE, NULL,
+                     "an image of %lld x %lld x %lld patches: the tower has places for a square "
+                     "of %lld",
+                     (long long)g->t, (long long)g->h, (long long)g->w, (long long)(per_image - 1));
         }
         p->class_row[i] = whole.begin;
         for (int list = 0; list < 2; list++) {

@@ -168,4 +168,11 @@ expect "undo of a model changed since" 1 err='was changed after the edit' err='h
     edit --undo "$run"
 verdict "leaves it as it is" test "$(sha256sum <"$run/model/model.safetensors")" = "$broken"
 
+# --- another family ---------------------------------------------------------------------------------
+run=$work/qwen2vl
+expect "a whole run on Qwen2-VL" 0 out='^vision: 6 of 12 samples, 2 layers of 64 neurons' \
+    out='^edit       8 text and 6 vision neurons, 20 steps' -- \
+    run "$config" --set output="$run" --set model.path=tests/golden/qwen2vl_tiny/model
+verdict "its edited model is there" test -s "$run/model/model.safetensors"
+
 finish

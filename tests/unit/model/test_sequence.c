@@ -274,10 +274,14 @@ Test(sequence, class_tokens_stand_before_the_patches_of_their_image) {
     cr_assert_eq(p.feature_of[20], 20);
     vision_pack_destroy(&p);
 
-    const image_patches small = {.grid_t = 1, .grid_h = 2, .grid_w = 4};
-    const sequence wrong = {.ids = s.ids, .n = s.n, .images = &small, .n_images = 1};
-    cr_assert_eq(vision_pack_create(&t.x, &t.m, 1, &wrong, &p), MIP_E_SHAPE);
-    cr_assert_not_null(strstr(mip_error_last()->what, "8 patches"));
+    static const image_patches wrong[] = {{.grid_t = 1, .grid_h = 2, .grid_w = 4},
+                                          {.grid_t = 1, .grid_h = 2, .grid_w = 8},
+                                          {.grid_t = 4, .grid_h = 2, .grid_w = 2}};
+    for (int i = 0; i < 3; i++) {
+        const sequence one = {.ids = s.ids, .n = s.n, .images = &wrong[i], .n_images = 1};
+        cr_assert_eq(vision_pack_create(&t.x, &t.m, 1, &one, &p), MIP_E_SHAPE);
+        cr_assert_not_null(strstr(mip_error_last()->what, "a square of 16"));
+    }
     tiny_model_close(&t);
     golden_close(&g);
 }

@@ -21,11 +21,17 @@ static void make_sample(edit_fixture *f, int i, bool image, labelled_sample *out
             pixels[k] = (float)(2.0 * rng_uniform(&r) - 1.0);
         }
         f->image[i] = (image_patches){.grid_t = 1, .grid_h = 4, .grid_w = 4, .pixels = pixels};
-        tokens[n++] = m->vision_start_token;
-        for (int k = 0; k < FIXTURE_PATCHES / 4; k++) {
+        const int64_t cell = m->vision_desc.merge * m->vision_desc.merge;
+        const bool framed = m->vision_start_token >= 0;
+        if (framed) {
+            tokens[n++] = m->vision_start_token;
+        }
+        for (int64_t k = 0; k < FIXTURE_PATCHES / cell; k++) {
             tokens[n++] = m->image_token;
         }
-        tokens[n++] = m->vision_end_token;
+        if (framed) {
+            tokens[n++] = m->vision_end_token;
+        }
     }
     for (int k = 0; k < 5 + i % 3; k++) {
         tokens[n++] = (int32_t)rng_below(&r, 380);

@@ -11,7 +11,7 @@
 #include "unlearn/edit_changes.h"
 #include "unlearn/rmisu.h"
 
-enum { FIXTURE_FORGET = 3, FIXTURE_RETAIN = 5, FIXTURE_MAX_TOKENS = 16, FIXTURE_PATCHES = 16 };
+enum { FIXTURE_FORGET = 3, FIXTURE_RETAIN = 5, FIXTURE_MAX_TOKENS = 32, FIXTURE_PATCHES = 16 };
 
 typedef struct edit_fixture {
     tiny_model t;

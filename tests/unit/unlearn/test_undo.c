@@ -75,6 +75,12 @@ Test(undo, an_edited_sharded_bf16_checkpoint_loads_as_the_model_rounded_to_bf16)
     loads_as_it_was_in_memory("model_sharded_bf16", MIP_DTYPE_BF16);
 }
 
+/* A plain FFN with biases in the tower; LLaVA with tensors that are not loaded as well. */
+Test(undo, edited_checkpoints_of_other_families_load_as_the_model_was_in_memory) {
+    loads_as_it_was_in_memory("qwen2vl_tiny/model", MIP_DTYPE_BF16);
+    loads_as_it_was_in_memory("llava_tiny/model", MIP_DTYPE_F16);
+}
+
 Test(undo, other_files_are_copied_and_foreign_weights_are_not) {
     saved_edit s;
     char path[512], name_sha[HASH_HEX_BYTES], original_sha[HASH_HEX_BYTES];
@@ -122,6 +128,7 @@ static void undo_restores(const char *folder, int64_t n_files) {
 
 Test(undo, restores_the_sha256_of_a_single_file) {
     undo_restores("model", 1);
+    undo_restores("llava_tiny/model", 1);
 }
 
 Test(undo, restores_the_sha256_of_every_shard) {
