@@ -77,6 +77,11 @@ include scripts/mk/bench.mk
 deps:
 	@scripts/install_deps.sh
 
+## real: fetch a real 135M language model and compare its answers with transformers (not part of test)
+.PHONY: real
+real: all
+	@scripts/real_model.sh
+
 ## demo: install, build, and run a whole experiment on the shipped model and data
 .PHONY: demo
 demo: deps

