@@ -57,6 +57,10 @@ static mip_status image_part(layout *l, int i_image, chat_part *part) {
     const image *decoded = NULL;
     const patch_settings *s = &l->maker->patches;
     image_patches *patches = &l->images[l->out->seq.n_images];
+    if (s->patch_px == 0) { // patch_settings_of_model of a model without a vision tower
+        MIP_FAIL(MIP_E_UNSUPPORTED, "use a data folder whose records have no pictures",
+                 "%s shows a picture, the model reads text only", l->r->id);
+    }
     MIP_TRY(picture_cache_get(&l->maker->pictures, l->r->images[i_image], &decoded));
     MIP_TRY(patch_grid(s, decoded->w, decoded->h, &patches->grid_t, &patches->grid_h,
                        &patches->grid_w));

@@ -201,3 +201,16 @@ Test(prompt, a_record_without_an_answer_cannot_be_labelled) {
     cr_expect_eq(prompt_create(&maker, &r, PROMPT_QUESTION, &p), MIP_E_UNSUPPORTED);
     prompt_destroy(&p);
 }
+
+Test(prompt, a_picture_for_a_model_that_reads_text_only_is_refused_by_the_records_name) {
+    prompt p = {0};
+    maker.patches.patch_px = 0;
+    const record *r = &data.items[0];
+    for (int64_t i = 0; r->n_images == 0; i++) {
+        cr_assert_lt(i, data.n_items);
+        r = &data.items[i];
+    }
+    cr_assert_eq(prompt_create(&maker, r, PROMPT_QUESTION, &p), MIP_E_UNSUPPORTED);
+    cr_assert_not_null(strstr(mip_error_last()->what, r->id));
+    cr_assert_not_null(strstr(mip_error_last()->hint, "no pictures"));
+}
