@@ -2,6 +2,7 @@
 /* host/base/signals.c - see signals.h.
  *
  * Tested  tests/unit/base/test_signals.c */
+#define _XOPEN_SOURCE 700 // sigaltstack
 #include "base/signals.h"
 
 #include <errno.h>
@@ -21,12 +22,25 @@ static void on_signal(int number) {
     requested = number;
 }
 
+/* oneDNN 2.6 (dnnl_sgemm) keeps values below the stack pointer, where the kernel puts the frame
+ * of a signal: a handler on the same stack corrupts the heap. The kernel prefers the main thread
+ * for signals to the process, so its stack alone needs the care. */
+static mip_status use_own_stack(void) {
+    static char memory[65536];
+    const stack_t own = {.ss_sp = memory, .ss_size = sizeof memory};
+    if (sigaltstack(&own, NULL) != 0) {
+        MIP_FAIL(MIP_E_IO, NULL, "cannot set the stack of signals: %s", strerror(errno));
+    }
+    return MIP_OK;
+}
+
 mip_status signals_install(void) {
     static const int numbers[] = {SIGINT, SIGTERM, SIGUSR1};
     struct sigaction action;
+    MIP_TRY(use_own_stack());
     memset(&action, 0, sizeof action);
     action.sa_handler = on_signal;
-    action.sa_flags = SA_RESTART; // a read in flight goes on; loops look at the flag
+    action.sa_flags = SA_RESTART | SA_ONSTACK; // a read in flight goes on; loops look at the flag
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         if (sigaction(numbers[i], &action, NULL) != 0) {

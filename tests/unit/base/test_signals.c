@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tests/unit/base/test_signals.c - the first signal sets the flag, the second SIGINT
  * ends the process. */
+#define _XOPEN_SOURCE 700 // sigaltstack
 #include "base/signals.h"
 
 #include <criterion/criterion.h>
@@ -20,6 +21,17 @@ Test(signals, each_of_the_three_asks_for_a_stop) {
         signals_reset();
         cr_assert_eq(signals_check(), MIP_OK);
     }
+}
+
+Test(signals, are_handled_off_the_stack_of_the_work) {
+    struct sigaction action;
+    stack_t own;
+    cr_assert_eq(signals_install(), MIP_OK);
+    cr_assert_eq(sigaction(SIGTERM, NULL, &action), 0);
+    cr_expect_neq(action.sa_flags & SA_ONSTACK, 0);
+    cr_assert_eq(sigaltstack(NULL, &own), 0);
+    cr_expect_eq(own.ss_flags & SS_DISABLE, 0);
+    cr_expect_geq(own.ss_size, 65536);
 }
 
 Test(signals, a_second_interrupt_ends_the_process, .signal = SIGINT) {
