@@ -3,6 +3,7 @@
 #include "ops/exec_pool.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "base/status_priv.h"
@@ -109,13 +110,23 @@ static void *thread_main(void *user) {
     return NULL;
 }
 
+/* Signals stay with the caller's thread, which has a stack for them (base/signals.h): libraries keep
+ * values below the stack pointer that a handler on a worker's stack would overwrite. */
+static void block_signals(sigset_t *before) {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, before);
+}
+
 /* Threads for all workers. A thread that cannot be had is no error: the others do its units. */
 static mip_status run_threads(const exec_pool *p, pool_run *run) {
     pool_thread *threads = calloc((size_t)p->n_workers, sizeof *threads);
+    sigset_t signals;
     int n = 0;
     if (threads == NULL) {
         MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate %d threads", p->n_workers);
     }
+    block_signals(&signals); // new threads take this mask over
     while (n < p->n_workers) {
         threads[n] = (pool_thread){.run = run, .x = &p->workers[n]};
         if (pthread_create(&threads[n].id, NULL, thread_main, &threads[n]) != 0) {
@@ -123,6 +134,7 @@ static mip_status run_threads(const exec_pool *p, pool_run *run) {
         }
         n++;
     }
+    pthread_sigmask(SIG_SETMASK, &signals, NULL);
     for (int i = 0; i < n; i++) {
         pthread_join(threads[i].id, NULL);
     }
