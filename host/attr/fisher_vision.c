@@ -168,17 +168,12 @@ static mip_status clean_run(vision_run *r) {
     const stack *s = &r->m->vision;
     const double one = 1.0;
     float *last = NULL;
-    neuron_tap *taps = calloc((size_t)s->n_layers, sizeof *taps);
-    if (taps == NULL) {
-        MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate %d taps", s->n_layers);
-    }
+    neuron_tap *taps = NULL;
+    MIP_TRY(taps_capture_all(s->n_layers, s->ffn, r->n_tapped, r->tapped, r->a, &taps));
     MIP_TRY_GOTO(group_create(r, 1, &one, &r->clean));
-    for (int l = 0; l < s->n_layers; l++) {
-        taps[l] = (neuron_tap){
-            .layer = l, .n_rows = r->n_tapped, .rows = r->tapped, .a = activation_at(r, l)};
+    for (int l = 0; l <= s->n_layers; l++) {
         MIP_TRY_GOTO(EXEC_NEW(r->x, tower_elems(r, &r->clean), &r->boundary[l]));
     }
-    MIP_TRY_GOTO(EXEC_NEW(r->x, tower_elems(r, &r->clean), &r->boundary[s->n_layers]));
     const tap_list list = {.taps = taps, .n = s->n_layers};
     const stack_call call = {.x = r->x, .s = s, .rows = &r->clean.pack.layout, .taps = &list};
     const stack_call plain = {.x = r->x, .s = s, .rows = &r->clean.pack.layout};

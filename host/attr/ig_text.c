@@ -129,16 +129,10 @@ static mip_status clean_forward(text_run *r) {
     const int64_t layer_elems = r->n_tapped * s->ffn;
     const double one = 1.0;
     float *last = NULL;
-    neuron_tap *taps = calloc((size_t)s->n_layers, sizeof *taps);
-    if (taps == NULL) {
-        MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate %d taps", s->n_layers);
-    }
+    neuron_tap *taps = NULL;
+    MIP_TRY(taps_capture_all(s->n_layers, s->ffn, r->n_tapped, r->tapped, r->a, &taps));
     MIP_TRY_GOTO(carried_create(r, 1, &one, r->clean_node, &r->clean));
     MIP_TRY_GOTO(carried_start(r, &r->clean));
-    for (int l = 0; l < s->n_layers; l++) {
-        taps[l] = (neuron_tap){
-            .layer = l, .n_rows = r->n_tapped, .rows = r->tapped, .a = activation_at(r, l)};
-    }
     const tap_list list = {.taps = taps, .n = s->n_layers};
     const stack_call call = lm_stack_call(&r->lm, &r->clean.copies, &list);
     MIP_TRY_GOTO(stack_trace_alloc(s, &r->trace));

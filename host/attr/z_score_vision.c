@@ -42,16 +42,10 @@ static mip_status clean_forward(exec *x, const model *m, const labelled_sample *
     lm_context lm = {0};
     lm_copies one = {0};
     float *a = NULL;
-    neuron_tap *taps = calloc((size_t)tower->n_layers, sizeof *taps);
+    neuron_tap *taps = NULL;
+    MIP_TRY(EXEC_NEW(x, tower->n_layers * tower->ffn, &a));
+    MIP_TRY(taps_capture_all(tower->n_layers, tower->ffn, 1, &first_row, a, &taps));
     const tap_list list = {.taps = taps, .n = tower->n_layers};
-    if (taps == NULL) {
-        MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate %d taps", tower->n_layers);
-    }
-    MIP_TRY_GOTO(EXEC_NEW(x, tower->n_layers * tower->ffn, &a));
-    for (int l = 0; l < tower->n_layers; l++) {
-        taps[l] =
-            (neuron_tap){.layer = l, .n_rows = 1, .rows = &first_row, .a = a + l * tower->ffn};
-    }
     MIP_TRY_GOTO(text_pack_create(x, m, 1, &s->seq, &front.text));
     MIP_TRY_GOTO(vision_pack_create(x, m, 1, &s->seq, &front.vision));
     MIP_TRY_GOTO(vision_fwd(x, m, &front.vision, &list, false, &trace));

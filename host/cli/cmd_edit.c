@@ -25,13 +25,8 @@ static mip_status run(cli *c, const cli_args *args) {
     if (cli_flag(args, "undo")) {
         return undo(args->words[0]);
     }
-    experiment e;
-    mip_status status = run_open(c, args, EXPERIMENT_RUN, &e);
-    if (status == MIP_OK) {
-        status = run_edit(&e);
-    }
-    experiment_close(&e);
-    return status;
+    static const run_step steps[] = {run_edit};
+    return run_steps(c, args, steps, 1);
 }
 
 const cmd_entry cmd_edit = {

@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/cli/cmd_eval.c - mip eval CONFIG: questions to the unedited and the edited model. */
-#include "base/status_priv.h"
 #include "cli/run_options.h"
 
 static const cli_option options[] = {CLI_SET_OPTION, {0}};
 
 static mip_status run(cli *c, const cli_args *args) {
-    experiment e;
-    mip_status status = run_open(c, args, EXPERIMENT_RUN, &e);
-    if (status == MIP_OK) {
-        status = run_eval(&e);
-    }
-    experiment_close(&e);
-    return status;
+    static const run_step steps[] = {run_eval};
+    return run_steps(c, args, steps, 1);
 }
 
 const cmd_entry cmd_eval = {

@@ -1,27 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/cli/cmd_run.c - mip run CONFIG: all stages, resumable. */
-#include "base/status_priv.h"
 #include "cli/run_options.h"
 
 static const cli_option options[] = {CLI_SET_OPTION, {0}};
 
 static mip_status run(cli *c, const cli_args *args) {
-    experiment e;
-    mip_status status = run_open(c, args, EXPERIMENT_RUN, &e);
-    if (status == MIP_OK) {
-        status = run_attribute(&e);
-    }
-    if (status == MIP_OK) {
-        status = run_edit(&e);
-    }
-    if (status == MIP_OK) {
-        status = run_eval(&e);
-    }
-    if (status == MIP_OK) {
-        status = run_files(&e);
-    }
-    experiment_close(&e);
-    return status;
+    static const run_step steps[] = {run_attribute, run_edit, run_eval, run_files};
+    return run_steps(c, args, steps, 4);
 }
 
 const cmd_entry cmd_run = {

@@ -19,6 +19,7 @@ enum { TOP_NEURONS_SHOWN = 3 };
 mip_status run_open(cli *c, const cli_args *args, experiment_use use, experiment *e) {
     int n_sets = 0;
     const char *const *sets = cli_values(args, "set", &n_sets);
+    *e = (experiment){0}; // closed by the caller whatever happens
     MIP_TRY(signals_install());
     return experiment_open(args->words[0], sets, n_sets, use, &c->progress, e);
 }
@@ -81,5 +82,15 @@ mip_status run_files(experiment *e) {
     printf("\nfiles\n");
     print_exact(&text);
     str_deinit(&text);
+    return status;
+}
+
+mip_status run_steps(cli *c, const cli_args *args, const run_step *steps, int n_steps) {
+    experiment e;
+    mip_status status = run_open(c, args, EXPERIMENT_RUN, &e);
+    for (int i = 0; i < n_steps && status == MIP_OK; i++) {
+        status = steps[i](&e);
+    }
+    experiment_close(&e);
     return status;
 }

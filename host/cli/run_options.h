@@ -14,12 +14,16 @@
  * Close it also after an error. */
 mip_status run_open(cli *c, const cli_args *args, experiment_use use, experiment *e);
 
-/* Each runs one stage and prints a line or table about it. */
+/* A step of a command: runs one stage and prints a line or table about it. */
+typedef mip_status (*run_step)(experiment *e);
 mip_status run_attribute(experiment *e);
 mip_status run_edit(experiment *e);
 mip_status run_eval(experiment *e);
 
 /* run_files - where the results are. */
 mip_status run_files(experiment *e);
+
+/* run_steps - open the experiment, take the steps in order up to the first error, close it. */
+mip_status run_steps(cli *c, const cli_args *args, const run_step *steps, int n_steps);
 
 #endif

@@ -2,8 +2,24 @@
 /* host/model/taps.c - see taps.h. */
 #include "model/taps.h"
 
+#include <stdlib.h>
+
 #include "base/status_priv.h"
 #include "ops/ops.h"
+
+mip_status taps_capture_all(int n_layers, int64_t ffn, int64_t n_rows, const int32_t *rows,
+                            float *a, neuron_tap **out) {
+    neuron_tap *taps = calloc((size_t)n_layers + 1, sizeof *taps);
+    *out = taps;
+    if (taps == NULL) {
+        MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate %d taps", n_layers);
+    }
+    for (int l = 0; l < n_layers; l++) {
+        taps[l] =
+            (neuron_tap){.layer = l, .n_rows = n_rows, .rows = rows, .a = a + l * n_rows * ffn};
+    }
+    return MIP_OK;
+}
 
 static mip_status scale_columns(exec *x, const neuron_tap *t, int64_t rows, int64_t ffn, float *a) {
     if (t->scale == NULL) {

@@ -33,6 +33,11 @@ typedef struct tap_list {
     int n;
 } tap_list;
 
+/* taps_capture_all - one tap per layer that copies the activations of the n_rows rows into a dev
+ * [n_layers, n_rows, F]. rows is borrowed; *out [n_layers] is owned: free(). */
+mip_status taps_capture_all(int n_layers, int64_t ffn, int64_t n_rows, const int32_t *rows,
+                            float *a, neuron_tap **out);
+
 /* taps_fwd / taps_vjp / taps_jvp - apply the taps of `layer` to a, da, ta [N, F] in place.
  * taps may be NULL. */
 mip_status taps_fwd(exec *x, const tap_list *taps, int layer, int64_t rows, int64_t ffn, float *a);
