@@ -201,7 +201,7 @@ static mip_status run_create(vision_run *r, ig_reuse reuse) {
         MIP_FAIL(MIP_E_ARG, "leave vision out of attribute.modalities for text samples",
                  "sample %s has no image", r->sample->id);
     }
-    MIP_TRY(sample_front_create(r->x, r->m, r->sample, &r->front));
+    MIP_TRY(sample_front_create(r->x, r->m, r->sample, false, &r->front));
     const int64_t first_image_row = r->front.text.image_rows[0];
     MIP_TRY(lm_context_create(r->x, r->m, r->sample, &r->front.text, r->front.embeds,
                               reuse.prefix ? first_image_row : 0, &r->lm));

@@ -169,7 +169,7 @@ static mip_status run_create(text_run *r, const labelled_sample *s, ig_reuse reu
     const double zero = 0.0;
     int64_t first_row = 0;
     MIP_TRY(choose_rows(r, s, reuse.prefix, &first_row));
-    MIP_TRY(sample_front_create(r->x, r->m, s, &r->front));
+    MIP_TRY(sample_front_create(r->x, r->m, s, true, &r->front));
     MIP_TRY(lm_context_create(r->x, r->m, s, &r->front.text, r->front.embeds, first_row, &r->lm));
     MIP_TRY(path_create(st->n_layers, st->ffn, r->config->top_k, r->config->representative,
                         &r->chosen));

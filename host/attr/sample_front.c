@@ -19,13 +19,15 @@ out:
     return status;
 }
 
-mip_status sample_front_create(exec *x, const model *m, const labelled_sample *s,
+mip_status sample_front_create(exec *x, const model *m, const labelled_sample *s, bool features,
                                sample_front *out) {
     mip_status status = MIP_OK;
     *out = (sample_front){0};
     MIP_TRY_GOTO(text_pack_create(x, m, 1, &s->seq, &out->text));
     if (s->seq.n_images > 0) {
         MIP_TRY_GOTO(vision_pack_create(x, m, 1, &s->seq, &out->vision));
+    }
+    if (features && s->seq.n_images > 0) {
         MIP_TRY_GOTO(clean_features(x, m, out));
     }
     MIP_TRY_GOTO(EXEC_NEW(x, s->seq.n * m->text.width, &out->embeds));

@@ -9,13 +9,14 @@
 typedef struct sample_front {
     text_pack text;
     vision_pack vision; // zeroed without images
-    float *features;    // dev [n_features, C] or NULL
+    float *features;    // dev [n_features, C]; NULL without images or not asked for
     float *embeds;      // dev [T, C]
 } sample_front;
 
-/* sample_front_create - pack, run the vision tower once, embed. Device memory stays
- * in the exec's arena. */
-mip_status sample_front_create(exec *x, const model *m, const labelled_sample *s,
+/* sample_front_create - pack and embed. features: run the vision tower once and put its features in
+ * place; without, image rows hold the placeholder's embedding, for runs that bring features of their
+ * own. Device memory stays in the exec's arena. */
+mip_status sample_front_create(exec *x, const model *m, const labelled_sample *s, bool features,
                                sample_front *out);
 void sample_front_destroy(sample_front *f);
 

@@ -198,7 +198,7 @@ static double path_sum(const brute *b, int l, bool own) {
 }
 
 static mip_status open_run(brute *b) {
-    MIP_TRY(sample_front_create(b->x, b->m, b->s, &b->front));
+    MIP_TRY(sample_front_create(b->x, b->m, b->s, true, &b->front));
     set_rows(b);
     const size_t elems = (size_t)(b->stack->n_layers * b->n_rows * b->stack->ffn);
     b->a_host = calloc(elems, sizeof(float));
