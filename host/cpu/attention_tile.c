@@ -19,7 +19,7 @@ query_block query_block_make(const mip_attention_args *args, const mip_segment *
         .begin = begin,
         .rows = min_i64(QUERY_BLOCK, segment->len - begin),
     };
-    q.padded = tile_rows_padded(q.rows);
+    q.padded = tile_rows_padded(MIP_DTYPE_F32, q.rows);
     q.n_blocks = ceil_div(query_block_visible(&q, q.rows - 1), KEY_BLOCK);
     return q;
 }

@@ -9,7 +9,9 @@
 
 #include <string.h>
 
+#include "cpu/bf16_rows.h"
 #include "cpu/simd.h"
+#include "tensor/convert.h"
 
 enum { COLUMN_BLOCK = 256 };
 
@@ -33,16 +35,42 @@ static void add_row(float *dst, const float *src, float alpha, int64_t n) {
     }
 }
 
+CPU_CLONES
+static void add_widened_row(float *dst, const uint16_t *src, float alpha, int64_t n) {
+#pragma omp simd
+    for (int64_t j = 0; j < n; j++) {
+        dst[j] += alpha * convert_bf16_to_f32(src[j]);
+    }
+}
+
+static size_t elem_bytes(mip_dtype dtype) {
+    return dtype == MIP_DTYPE_BF16 ? sizeof(uint16_t) : sizeof(float);
+}
+
+static const void *src_at(const mip_rows_args *args, int64_t i, int64_t column) {
+    const int64_t at = row_of(args->src_rows, i) * args->ld_src + column;
+    return (const char *)args->src + (size_t)at * elem_bytes(args->src_dtype);
+}
+
+static void *dst_at(const mip_rows_args *args, int64_t i, int64_t column) {
+    const int64_t at = row_of(args->dst_rows, i) * args->ld_dst + column;
+    return (char *)args->dst + (size_t)at * elem_bytes(args->dst_dtype);
+}
+
 static void rows_overwrite(const mip_rows_args *args) {
 #pragma omp parallel for schedule(static) num_threads(cpu_threads(args->n * args->width))
     for (int64_t i = 0; i < args->n; i++) {
-        float *dst = args->dst + row_of(args->dst_rows, i) * args->ld_dst;
+        const float alpha = args->alpha != NULL ? args->alpha[i] : 1.0F;
+        void *dst = dst_at(args, i, 0);
         if (args->src == NULL) {
-            memset(dst, 0, (size_t)args->width * sizeof *dst);
-            continue;
+            memset(dst, 0, (size_t)args->width * elem_bytes(args->dst_dtype));
+        } else if (args->dst_dtype == MIP_DTYPE_BF16) {
+            bf16_round_row(dst, src_at(args, i, 0), alpha, args->width);
+        } else if (args->src_dtype == MIP_DTYPE_BF16) {
+            bf16_widen_row(dst, src_at(args, i, 0), alpha, args->width);
+        } else {
+            scale_row(dst, src_at(args, i, 0), alpha, args->width);
         }
-        const float *src = args->src + row_of(args->src_rows, i) * args->ld_src;
-        scale_row(dst, src, args->alpha != NULL ? args->alpha[i] : 1.0F, args->width);
     }
 }
 
@@ -51,9 +79,12 @@ static void rows_accumulate(const mip_rows_args *args) {
     for (int64_t j = 0; j < args->width; j += COLUMN_BLOCK) {
         const int64_t n = min_i64(COLUMN_BLOCK, args->width - j);
         for (int64_t i = 0; i < args->n; i++) {
-            float *dst = args->dst + row_of(args->dst_rows, i) * args->ld_dst + j;
-            const float *src = args->src + row_of(args->src_rows, i) * args->ld_src + j;
-            add_row(dst, src, args->alpha != NULL ? args->alpha[i] : 1.0F, n);
+            const float alpha = args->alpha != NULL ? args->alpha[i] : 1.0F;
+            if (args->src_dtype == MIP_DTYPE_BF16) {
+                add_widened_row(dst_at(args, i, j), src_at(args, i, j), alpha, n);
+            } else {
+                add_row(dst_at(args, i, j), src_at(args, i, j), alpha, n);
+            }
         }
     }
 }

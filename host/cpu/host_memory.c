@@ -98,15 +98,6 @@ static mip_status stream_wait(void *self, void *stream, void *other) {
     return MIP_OK;
 }
 
-static const char *supports(void *self, mip_op op, mip_pass pass, mip_dtype weights) {
-    (void)self;
-    (void)pass;
-    if (op == MIP_OP_GEMM && weights != MIP_DTYPE_F32) {
-        return "this backend computes in f32; weights are converted to f32 at load";
-    }
-    return NULL;
-}
-
 void host_memory_fill(mip_backend *table) {
     table->device.count = device_count;
     table->device.info = device_info;
@@ -120,5 +111,4 @@ void host_memory_fill(mip_backend *table) {
     table->stream.destroy = stream_destroy;
     table->stream.sync = stream_sync;
     table->stream.wait = stream_wait;
-    table->ops.supports = supports;
 }

@@ -15,6 +15,9 @@ static mip_status check(const mip_gemm_args *a) {
     if (a->b_dtype != MIP_DTYPE_F32 && a->b_dtype != MIP_DTYPE_BF16) {
         MIP_FAIL(MIP_E_DTYPE, NULL, "gemm: b_dtype is %d, expected F32 or BF16", (int)a->b_dtype);
     }
+    if (a->form == MIP_GEMM_TN && a->b_dtype != MIP_DTYPE_F32) {
+        MIP_FAIL(MIP_E_DTYPE, NULL, "gemm: the form TN has b in f32 only");
+    }
     MIP_TRY(check_least("gemm", "m", a->m, 0));
     MIP_TRY(check_least("gemm", "n", a->n, 0));
     MIP_TRY(check_least("gemm", "k", a->k, 0));

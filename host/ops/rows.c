@@ -9,8 +9,24 @@
 #include "base/status_priv.h"
 #include "ops/op_check.h"
 
+static mip_status check_dtypes(const mip_rows_args *a) {
+    const bool f32_src = a->src_dtype == MIP_DTYPE_F32;
+    const bool f32_dst = a->dst_dtype == MIP_DTYPE_F32;
+    if ((!f32_src && a->src_dtype != MIP_DTYPE_BF16) ||
+        (!f32_dst && a->dst_dtype != MIP_DTYPE_BF16) || (!f32_src && !f32_dst) ||
+        (!f32_dst && a->accumulate)) {
+        MIP_FAIL(MIP_E_DTYPE, NULL,
+                 "rows: src_dtype is %d and dst_dtype %d%s, expected F32, or one of them BF16 "
+                 "(dst without accumulate)",
+                 (int)a->src_dtype, (int)a->dst_dtype, a->accumulate ? " with accumulate" : "");
+    }
+    return MIP_OK;
+}
+
 mip_status rows_run(exec *x, mip_rows_args args) {
     const mip_backend *b = x->backend;
+    const bool bf16 = args.src_dtype == MIP_DTYPE_BF16 || args.dst_dtype == MIP_DTYPE_BF16;
+    MIP_TRY(check_dtypes(&args));
     MIP_TRY(check_least("rows", "n", args.n, 0));
     MIP_TRY(check_least("rows", "width", args.width, 0));
     MIP_TRY(check_least("rows", "ld_dst", args.ld_dst, args.width));
@@ -19,13 +35,15 @@ mip_status rows_run(exec *x, mip_rows_args args) {
     }
     MIP_TRY(check_indices("rows", "src_rows", args.src_rows, args.n));
     MIP_TRY(check_indices("rows", "dst_rows", args.dst_rows, args.n));
-    MIP_TRY(op_begin(x, MIP_OP_ROWS, MIP_PASS_FWD, MIP_DTYPE_F32, b->ops.rows != NULL));
+    MIP_TRY(op_begin(x, MIP_OP_ROWS, MIP_PASS_FWD, bf16 ? MIP_DTYPE_BF16 : MIP_DTYPE_F32,
+                     b->ops.rows != NULL));
     if (args.n == 0 || args.width == 0) {
         return MIP_OK;
     }
     MIP_TRY(check_pointer("rows", "dst", args.dst));
     const double elems = (double)args.n * (double)args.width;
-    op_count(x, MIP_OP_ROWS, elems * (args.accumulate ? 3.0 : 2.0), 2.0 * elems, 0.0);
+    const double moved = (args.accumulate ? 3.0 : 2.0) - (bf16 ? 0.5 : 0.0); // in units of f32
+    op_count(x, MIP_OP_ROWS, elems * moved, 2.0 * elems, 0.0);
     args.stream = x->stream;
     if (!x->dry) {
         MIP_TRY(b->ops.rows(b->self, &args));

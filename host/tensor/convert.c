@@ -19,10 +19,6 @@ static uint32_t bits_from_f32(float value) {
     return bits;
 }
 
-float convert_bf16_to_f32(uint16_t bits) {
-    return f32_from_bits((uint32_t)bits << 16);
-}
-
 float convert_f16_to_f32(uint16_t bits) {
     const uint32_t sign = (uint32_t)(bits & 0x8000u) << 16;
     const uint32_t exponent = (bits >> 10) & 0x1fu;
@@ -35,15 +31,6 @@ float convert_f16_to_f32(uint16_t bits) {
     }
     const float magnitude = (float)mantissa * 0x1p-24f; // subnormal: exact in f32
     return f32_from_bits(sign | bits_from_f32(magnitude));
-}
-
-uint16_t convert_f32_to_bf16(float value) {
-    const uint32_t bits = bits_from_f32(value);
-    if ((bits & 0x7fffffffu) > 0x7f800000u) {
-        return (uint16_t)(bits >> 16 | 0x40u); // a NaN whose payload is cut must not become Inf
-    }
-    // Half a unit, less one when the kept part is even, carries exactly when rounding up is right.
-    return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
 }
 
 uint16_t convert_f32_to_f16(float value) {

@@ -11,16 +11,29 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <mip/status.h>
 #include <mip/types.h>
 
 /* convert_bf16_to_f32 / convert_f16_to_f32 - exact value of the 16 bits. */
-float convert_bf16_to_f32(uint16_t bits);
+static inline float convert_bf16_to_f32(uint16_t bits) { // inline: kernels call it in vector loops
+    const uint32_t wide = (uint32_t)bits << 16;
+    float value;
+    memcpy(&value, &wide, sizeof value);
+    return value;
+}
 float convert_f16_to_f32(uint16_t bits);
 
 /* convert_f32_to_bf16 / convert_f32_to_f16 - nearest, ties to the even last bit. */
-uint16_t convert_f32_to_bf16(float value);
+static inline uint16_t convert_f32_to_bf16(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    // Half a unit, less one when the kept part is even, carries exactly when rounding up is right.
+    const uint32_t nearest = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
+    const uint32_t quiet = bits >> 16 | 0x40u; // a NaN whose payload is cut must not become Inf
+    return (uint16_t)((bits & 0x7fffffffu) > 0x7f800000u ? quiet : nearest);
+}
 uint16_t convert_f32_to_f16(float value);
 
 /* convert_to_f32 - n elements of F32, F16 or BF16 at src (any alignment) into dst [n] f32.

@@ -13,7 +13,7 @@
  *         of the call, nor on the number of threads. Sums have a fixed order.
  * Errors  Functions return mip_status and hand the words over through mip_host_services.report.
  *
- * All activations, gradients and scores are f32. Row-major; `ld*` = elements from one row
+ * All activations, gradients and scores are f32; weight matrices may be bf16. Row-major; `ld*` = elements from one row
  * to the next. "overwritten" and "+=" say what happens to an output. dX is a cotangent,
  * tX a tangent (JVP). */
 #ifndef MIP_BACKEND_H
@@ -29,10 +29,12 @@
 extern "C" {
 #endif
 
-enum { MIP_BACKEND_ABI = 1 };
+enum { MIP_BACKEND_ABI = 2 };
 
 /* ---- gemm: one product; rows of a are independent of each other ------------------------------ */
-/* TN sums over the rows of the call, so its bits depend on them. */
+/* TN sums over the rows of the call, so its bits depend on them.
+ * b in bf16: the elements of a are rounded to bf16 (nearest, ties to even), the products are
+ * exact in f32 and the sum is f32, as c and bias are. Not for TN, whose b is no weight. */
 typedef enum mip_gemm_form {
     MIP_GEMM_NT = 0, // c[m,n] = a[m,k] b[n,k]^T   linear forward: y = x W^T
     MIP_GEMM_NN = 1, // c[m,n] = a[m,k] b[k,n]     input gradient: dx = dy W
@@ -47,7 +49,7 @@ typedef struct mip_gemm_args {
     int64_t lda;
     const void *b; // dev, b_dtype
     int64_t ldb;
-    mip_dtype b_dtype; // F32, or BF16 (weights kept in bf16) where supports() says so
+    mip_dtype b_dtype; // F32, or BF16 where supports() says so
     float *c;          // dev; overwritten, or += if accumulate
     int64_t ldc;
     const float *bias; // dev [n] added to each row; NULL = none
@@ -123,13 +125,17 @@ typedef struct mip_act_args {
 } mip_act_args;
 
 /* ---- rows: dst[dst_rows[i], :] = or += alpha[i] * src[src_rows[i], :] ------------------------ */
+/* One of src and dst may be bf16, the rows of a weight matrix: dst only without accumulate,
+ * rounded to nearest, ties to even. */
 typedef struct mip_rows_args {
     void *stream;
     int64_t n, width;
-    const float *src;        // dev; NULL = zeros
+    const void *src;         // dev; NULL = zeros
+    mip_dtype src_dtype;     // F32 or BF16
     int64_t ld_src;          // 0 = every i reads the same row
     const int32_t *src_rows; // host [n]; NULL = 0..n-1
-    float *dst;              // dev
+    void *dst;               // dev
+    mip_dtype dst_dtype;     // F32 or BF16
     int64_t ld_dst;
     const int32_t *dst_rows; // host [n], all different unless accumulate; NULL = 0..n-1
     const float *alpha;      // host [n]; NULL = all 1

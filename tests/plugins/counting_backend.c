@@ -60,10 +60,16 @@ static mip_status own_bytes(const char *name, const void *p, size_t bytes) {
     return refuse(MIP_E_ARG, what);
 }
 
-/* A matrix [rows, width] of f32 with row stride ld. */
-static mip_status own(const char *name, const void *p, int64_t rows, int64_t width, int64_t ld) {
+/* A matrix [rows, width] with row stride ld, f32 or bf16. */
+static mip_status own_typed(const char *name, const void *p, mip_dtype dtype, int64_t rows,
+                            int64_t width, int64_t ld) {
     const int64_t n = rows > 0 && width > 0 ? (rows - 1) * ld + width : 0;
-    return own_bytes(name, p, (size_t)n * sizeof(float));
+    const size_t elem_bytes = dtype == MIP_DTYPE_BF16 ? sizeof(uint16_t) : sizeof(float);
+    return own_bytes(name, p, (size_t)n * elem_bytes);
+}
+
+static mip_status own(const char *name, const void *p, int64_t rows, int64_t width, int64_t ld) {
+    return own_typed(name, p, MIP_DTYPE_F32, rows, width, ld);
 }
 
 static mip_status begin(mip_op op, const void *stream) {
@@ -198,7 +204,7 @@ static mip_status gemm(void *self, const mip_gemm_args *a) {
     const int nt = a->form == MIP_GEMM_NT;
     TRY(begin(MIP_OP_GEMM, a->stream));
     TRY(own("gemm a", a->a, tn ? a->k : a->m, tn ? a->m : a->k, a->lda));
-    TRY(own("gemm b", a->b, nt ? a->n : a->k, nt ? a->k : a->n, a->ldb));
+    TRY(own_typed("gemm b", a->b, a->b_dtype, nt ? a->n : a->k, nt ? a->k : a->n, a->ldb));
     TRY(own("gemm c", a->c, a->m, a->n, a->ldc));
     TRY(own("gemm bias", a->bias, a->bias != NULL, a->n, a->n));
     return ref_gemm(self, a);
@@ -323,9 +329,10 @@ static int64_t rows_end(const int32_t *rows, int64_t n) {
 
 static mip_status rows(void *self, const mip_rows_args *a) {
     TRY(begin(MIP_OP_ROWS, a->stream));
-    TRY(own("rows src", a->src, a->src != NULL ? rows_end(a->src_rows, a->n) : 0, a->width,
-            a->ld_src));
-    TRY(own("rows dst", a->dst, rows_end(a->dst_rows, a->n), a->width, a->ld_dst));
+    TRY(own_typed("rows src", a->src, a->src_dtype,
+                  a->src != NULL ? rows_end(a->src_rows, a->n) : 0, a->width, a->ld_src));
+    TRY(own_typed("rows dst", a->dst, a->dst_dtype, rows_end(a->dst_rows, a->n), a->width,
+                  a->ld_dst));
     return ref_rows(self, a);
 }
 

@@ -8,6 +8,8 @@
 
 #include <criterion/criterion.h>
 
+#include "tensor/convert.h"
+
 #define RUN(call) cr_assert_eq((call), MIP_OK, "%s: %s", c->name, mip_error_last()->what)
 
 /* Attention layouts: {begin, len, prefix_begin, prefix_len, causal}. */
@@ -71,6 +73,16 @@ const op_case large_cases[] = {
 };
 const int n_large_cases = sizeof large_cases / sizeof large_cases[0];
 
+const op_case bf16_cases[] = {
+    {"gemm bf16 NT 3x4x5", CASE_GEMM, MIP_GEMM_NT, 1, 3, 4, 0, 0, 5},
+    {"gemm bf16 NN 3x4x5", CASE_GEMM, MIP_GEMM_NN, 1, 3, 4, 0, 0, 5},
+    {"gemm bf16 NT 1x64x64", CASE_GEMM, MIP_GEMM_NT, 1, 1, 64, 0, 0, 64},
+    {"gemm bf16 NT 100x600x192", CASE_GEMM, MIP_GEMM_NT, 1, 100, 600, 0, 0, 192},
+    {"gemm bf16 NT 17x31x333", CASE_GEMM, MIP_GEMM_NT, 1, 17, 31, 0, 0, 333},
+    {"gemm bf16 NN 400x200x150", CASE_GEMM, MIP_GEMM_NN, 1, 400, 200, 0, 0, 150},
+};
+const int n_bf16_cases = sizeof bf16_cases / sizeof bf16_cases[0];
+
 void random_fill(float *x, int64_t n, float scale, uint64_t seed) {
     uint64_t state = seed * 0x9E3779B97F4A7C15U + 1;
     for (int64_t i = 0; i < n; i++) { // splitmix64
@@ -87,6 +99,15 @@ float *random_new(int64_t n, float scale, uint64_t seed) {
     cr_assert_not_null(x);
     random_fill(x, n, scale, seed);
     return x;
+}
+
+uint16_t *bf16_new(const float *x, int64_t n) {
+    uint16_t *out = malloc((size_t)(n + 1) * sizeof *out);
+    cr_assert_not_null(out);
+    for (int64_t i = 0; i < n; i++) {
+        out[i] = convert_f32_to_bf16(x[i]);
+    }
+    return out;
 }
 
 static int64_t qkv_width(const op_case *c) {
@@ -181,6 +202,25 @@ static void gemm_vjp(const mip_backend *be, const op_case *c, const float *a, co
     to_b.ldc = to_b.n;
     RUN(be->ops.gemm(be->self, &to_a));
     RUN(be->ops.gemm(be->self, &to_b));
+}
+
+/* c = a b with b in bf16; the vjp is d b^T (or d b), the jvp the product with the tangent of a. */
+static void gemm_bf16(const mip_backend *be, const op_case *c, const float *a, const float *b,
+                      bool vjp, float *out) {
+    uint16_t *narrow = bf16_new(b, c->width * c->dim);
+    mip_gemm_args args = gemm_args(c, a, NULL, out);
+    if (vjp) {
+        const bool nt = c->kind == MIP_GEMM_NT;
+        args.form = nt ? MIP_GEMM_NN : MIP_GEMM_NT;
+        args.n = c->dim;
+        args.k = c->width;
+        args.lda = c->width;
+        args.ldc = c->dim;
+    }
+    args.b = narrow;
+    args.b_dtype = MIP_DTYPE_BF16;
+    RUN(be->ops.gemm(be->self, &args));
+    free(narrow);
 }
 
 static void gemm_jvp(const mip_backend *be, const op_case *c, const float *in, const float *t,
@@ -342,7 +382,9 @@ static void mse_case(const mip_backend *b, const op_case *c, const float *in, fl
 void case_fwd(const mip_backend *b, const op_case *c, const float *in, float *out) {
     float *w = random_new(c->width, 1.0F, 21);
     float *bias = random_new(c->width, 1.0F, 22);
-    if (c->family == CASE_GEMM) {
+    if (c->family == CASE_GEMM && c->flag) {
+        gemm_bf16(b, c, in, in + c->rows * c->dim, false, out);
+    } else if (c->family == CASE_GEMM) {
         mip_gemm_args args = gemm_args(c, in, in + c->rows * c->dim, out);
         RUN(b->ops.gemm(b->self, &args));
     } else if (c->family == CASE_NORM || c->family == CASE_NORM_PARAM) {
@@ -401,7 +443,11 @@ void case_vjp(const mip_backend *b, const op_case *c, const float *in, const flo
               float *d_in) {
     float *w = random_new(c->width, 1.0F, 21);
     float *bias = random_new(c->width, 1.0F, 22);
-    if (c->family == CASE_GEMM) {
+    if (c->family == CASE_GEMM && c->flag) {
+        const int64_t split = c->rows * c->dim;
+        gemm_bf16(b, c, d_out, in + split, true, d_in);
+        memset(d_in + split, 0, (size_t)(c->width * c->dim) * sizeof *d_in);
+    } else if (c->family == CASE_GEMM) {
         const int64_t split = c->rows * c->dim;
         gemm_vjp(b, c, in, in + split, d_out, d_in, d_in + split);
     } else if (c->family == CASE_NORM || c->family == CASE_NORM_PARAM) {
@@ -445,7 +491,9 @@ void case_jvp(const mip_backend *b, const op_case *c, const float *in, const flo
               float *t_out) {
     float *w = random_new(c->width, 1.0F, 21);
     float *bias = random_new(c->width, 1.0F, 22);
-    if (c->family == CASE_GEMM) {
+    if (c->family == CASE_GEMM && c->flag) {
+        gemm_bf16(b, c, t_in, in + c->rows * c->dim, false, t_out);
+    } else if (c->family == CASE_GEMM) {
         gemm_jvp(b, c, in, t_in, t_out);
     } else if (c->family == CASE_NORM) {
         mip_norm_args args = norm_args(c, in, w, bias);

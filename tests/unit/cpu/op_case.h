@@ -13,7 +13,7 @@
 #include <mip/backend.h>
 
 typedef enum op_family {
-    CASE_GEMM,       // in a then b (flat), out c; vjp are two more products
+    CASE_GEMM,       // in a then b (flat), out c; vjp are two more products. bf16: b is a constant
     CASE_NORM,       // in x, out y
     CASE_NORM_PARAM, // in x, w, b, out y; vjp only
     CASE_ROPE,       // in x, out x
@@ -27,7 +27,7 @@ typedef struct op_case {
     const char *name;
     op_family family;
     int kind;                     // mip_norm_kind, mip_act, mip_gemm_form
-    int flag;                     // act: gated; attention: index of the segment list
+    int flag;                     // act: gated; attention: index of the segment list; gemm: b bf16
     int64_t rows, width;          // gemm: m, n; xent: rows, vocabulary
     int64_t heads, kv_heads, dim; // gemm: dim = k
 } op_case;
@@ -36,6 +36,9 @@ extern const op_case small_cases[]; // a few elements: finite differences
 extern const int n_small_cases;
 extern const op_case large_cases[]; // large enough that several threads are used
 extern const int n_large_cases;
+
+extern const op_case bf16_cases[]; // products with b in bf16: no finite differences, a is rounded
+extern const int n_bf16_cases;
 
 int64_t case_inputs(const op_case *c);
 int64_t case_outputs(const op_case *c);
@@ -54,5 +57,8 @@ void case_jvp(const mip_backend *b, const op_case *c, const float *in, const flo
  * the same, owned by the caller. */
 void random_fill(float *x, int64_t n, float scale, uint64_t seed);
 float *random_new(int64_t n, float scale, uint64_t seed);
+
+/* bf16_new - x [n] rounded to bf16, owned by the caller. */
+uint16_t *bf16_new(const float *x, int64_t n);
 
 #endif

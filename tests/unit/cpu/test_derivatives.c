@@ -4,7 +4,9 @@
  *
  * Rule    Finite differences of 4 points with step h: rounding eps/h of |u . f|, plus
  *         a truncation share of 1e-4 of the terms' size. Adjoint identity <J^T u, v> = <u, J v>:
- *         1e-5 of the terms' size. */
+ *         1e-5 of the terms' size. Products with bf16 weights round u in one and v in the other:
+ *         with u and v in bf16 already the same bound, else the largest share of two roundings,
+ *         2^-8, of the sum of |u_j W_ji v_i|. */
 #include "unit/cpu/op_case.h"
 
 #include <float.h>
@@ -14,6 +16,7 @@
 #include <criterion/criterion.h>
 
 #include "cpu/cpu_backend.h"
+#include "tensor/convert.h"
 
 static double dot(const float *x, const float *y, int64_t n, double *size) {
     double sum = 0.0;
@@ -70,12 +73,46 @@ static void check_finite_differences(const mip_backend *b, const op_case *c, uin
     free(d_in);
 }
 
-static void check_adjoint(const mip_backend *b, const op_case *c, uint64_t seed) {
+typedef enum adjoint_rule { AS_IT_IS, ROUND_FIRST, ALLOW_ROUNDING } adjoint_rule;
+
+static void round_to_bf16(float *x, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        x[i] = convert_bf16_to_f32(convert_f32_to_bf16(x[i]));
+    }
+}
+
+/* sum of |u_j W_ji v_i| of a bf16 product: the product of the magnitudes. */
+static double sum_of_magnitudes(const mip_backend *b, const op_case *c, const float *in,
+                                const float *v, const float *u) {
+    const int64_t n_in = case_inputs(c);
+    const int64_t n_out = case_outputs(c);
+    const int64_t split = c->rows * c->dim;
+    double sum = 0.0;
+    float *x = random_new(n_in, 1.0F, 0);
+    float *out = random_new(n_out, 1.0F, 0);
+    for (int64_t i = 0; i < n_in; i++) {
+        x[i] = fabsf(i < split ? v[i] : in[i]);
+    }
+    case_fwd(b, c, x, out);
+    for (int64_t i = 0; i < n_out; i++) {
+        sum += fabs((double)u[i]) * (double)out[i];
+    }
+    free(x);
+    free(out);
+    return sum;
+}
+
+static void check_adjoint(const mip_backend *b, const op_case *c, uint64_t seed,
+                          adjoint_rule rule) {
     const int64_t n_in = case_inputs(c);
     const int64_t n_out = case_outputs(c);
     float *in = random_new(n_in, 1.0F, seed);
     float *v = random_new(n_in, 1.0F, seed + 1);
     float *u = random_new(n_out, 1.0F, seed + 2);
+    if (rule == ROUND_FIRST) {
+        round_to_bf16(v, n_in);
+        round_to_bf16(u, n_out);
+    }
     float *d_in = random_new(n_in, 1.0F, seed + 3);
     float *t_out = random_new(n_out, 1.0F, seed + 4);
     double size_left = 0.0;
@@ -84,8 +121,10 @@ static void check_adjoint(const mip_backend *b, const op_case *c, uint64_t seed)
     case_jvp(b, c, in, v, t_out);
     const double left = dot(d_in, v, n_in, &size_left);
     const double right = dot(u, t_out, n_out, &size_right);
-    cr_expect(fabs(left - right) <= 1e-5 * fmax(size_left, size_right),
-              "%s on %s: <J^T u, v> %.9g, <u, J v> %.9g", c->name, b->name, left, right);
+    const double bound = rule == ALLOW_ROUNDING ? 0x1p-8 * sum_of_magnitudes(b, c, in, v, u)
+                                                : 1e-5 * fmax(size_left, size_right);
+    cr_expect(fabs(left - right) <= bound, "%s on %s: <J^T u, v> %.9g, <u, J v> %.9g, bound %.2g",
+              c->name, b->name, left, right, bound);
     free(in);
     free(v);
     free(u);
@@ -112,7 +151,7 @@ Test(derivatives, fast_vjp_equals_finite_differences) {
 Test(derivatives, reference_jvp_is_the_adjoint_of_vjp) {
     for (int i = 0; i < n_small_cases; i++) {
         if (case_has_jvp(&small_cases[i])) {
-            check_adjoint(ref_backend_get(), &small_cases[i], 200);
+            check_adjoint(ref_backend_get(), &small_cases[i], 200, AS_IT_IS);
         }
     }
 }
@@ -120,12 +159,21 @@ Test(derivatives, reference_jvp_is_the_adjoint_of_vjp) {
 Test(derivatives, fast_jvp_is_the_adjoint_of_vjp) {
     for (int i = 0; i < n_small_cases; i++) {
         if (case_has_jvp(&small_cases[i])) {
-            check_adjoint(cpu_backend_get(), &small_cases[i], 200);
+            check_adjoint(cpu_backend_get(), &small_cases[i], 200, AS_IT_IS);
         }
     }
     for (int i = 0; i < n_large_cases; i++) {
         if (case_has_jvp(&large_cases[i])) {
-            check_adjoint(cpu_backend_get(), &large_cases[i], 300);
+            check_adjoint(cpu_backend_get(), &large_cases[i], 300, AS_IT_IS);
         }
+    }
+}
+
+Test(derivatives, bf16_products_are_adjoint_up_to_the_rounding_of_their_rows) {
+    for (int i = 0; i < n_bf16_cases; i++) {
+        check_adjoint(ref_backend_get(), &bf16_cases[i], 400, ROUND_FIRST);
+        check_adjoint(cpu_backend_get(), &bf16_cases[i], 400, ROUND_FIRST);
+        check_adjoint(ref_backend_get(), &bf16_cases[i], 500, ALLOW_ROUNDING);
+        check_adjoint(cpu_backend_get(), &bf16_cases[i], 500, ALLOW_ROUNDING);
     }
 }

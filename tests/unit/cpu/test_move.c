@@ -67,6 +67,48 @@ Test(rows, accumulates_repeated_rows_and_repeats_one_source_row) {
     }
 }
 
+/* 1 + 2^-8 lies between two bf16 numbers and rounds to the even one below, 1 + 3 * 2^-8 to the
+ * even one above. */
+Test(rows, reads_bf16_exactly_and_writes_it_to_nearest_even) {
+    const float ties[3] = {1.0F + 0x1p-8F, 1.0F + 0x3p-8F, -2.5F};
+    const uint16_t nearest[6] = {7, 7, 7, 0x3f80, 0x3f82, 0xc020};
+    const float widened[3] = {1.0F, 1.0F + 0x2p-7F, -2.5F};
+    const float added[3] = {11.0F, 11.0F + 0x2p-7F, 7.5F};
+    const int32_t second = 1;
+    FOR_BOTH(b) {
+        uint16_t narrow[6] = {7, 7, 7, 7, 7, 7};
+        float wide[3] = {10, 10, 10};
+        mip_rows_args to_bf16 = {.n = 1,
+                                 .width = 3,
+                                 .src = ties,
+                                 .ld_src = 3,
+                                 .dst = narrow,
+                                 .dst_dtype = MIP_DTYPE_BF16,
+                                 .ld_dst = 3,
+                                 .dst_rows = &second};
+        mip_rows_args from_bf16 = {.n = 1,
+                                   .width = 3,
+                                   .src = narrow,
+                                   .src_dtype = MIP_DTYPE_BF16,
+                                   .ld_src = 3,
+                                   .src_rows = &second,
+                                   .dst = wide,
+                                   .ld_dst = 3,
+                                   .accumulate = 1};
+        b->ops.rows(b->self, &to_bf16);
+        EXPECT_ARRAY(narrow, nearest, b);
+        b->ops.rows(b->self, &from_bf16);
+        EXPECT_ARRAY(wide, added, b);
+        from_bf16.accumulate = 0;
+        b->ops.rows(b->self, &from_bf16);
+        EXPECT_ARRAY(wide, widened, b);
+        const uint16_t zeroed[6] = {7, 7, 7, 0, 0, 0};
+        to_bf16.src = NULL;
+        b->ops.rows(b->self, &to_bf16);
+        EXPECT_ARRAY(narrow, zeroed, b);
+    }
+}
+
 Test(entries, writes_only_the_listed_columns) {
     const float src[8] = {1, 2, 3, 4, 5, 6, 7, 8}; // [2, 4]
     const int32_t cols[2] = {3, 1};

@@ -75,11 +75,64 @@ Test(ops, gemm_checks_dims_strides_pointers_and_dtype) {
     expect_error(gemm_run(&x, a), MIP_E_ARG, "form is 7");
 }
 
+static const char *only_f32(void *self, mip_op op, mip_pass pass, mip_dtype weights) {
+    (void)self;
+    (void)op;
+    (void)pass;
+    return weights == MIP_DTYPE_F32 ? NULL : "it computes in f32 only";
+}
+
 Test(ops, unsupported_dtype_gives_the_backends_reason) {
     mip_gemm_args a = good_gemm();
+    mip_rows_args r = {.n = 1, .width = 2, .dst = buffer, .ld_dst = 2};
     a.b_dtype = MIP_DTYPE_BF16;
-    expect_error(gemm_run(&x, a), MIP_E_UNSUPPORTED, "backend ref cannot run gemm forward: ");
-    expect_error(gemm_run(&x, a), MIP_E_UNSUPPORTED, "converted to f32 at load");
+    r.dst_dtype = MIP_DTYPE_BF16;
+    cr_expect_eq(gemm_run(&x, a), MIP_OK);
+    cr_expect_eq(rows_run(&x, r), MIP_OK);
+    backend.ops.supports = only_f32;
+    expect_error(gemm_run(&x, a), MIP_E_UNSUPPORTED,
+                 "backend ref cannot run gemm forward: it computes in f32 only");
+    expect_error(rows_run(&x, r), MIP_E_UNSUPPORTED, "backend ref cannot run rows forward");
+}
+
+Test(ops, bf16_is_for_weights_only) {
+    mip_gemm_args a = {.form = MIP_GEMM_TN,
+                       .m = 2,
+                       .n = 2,
+                       .k = 2,
+                       .a = buffer,
+                       .lda = 2,
+                       .b = buffer,
+                       .b_dtype = MIP_DTYPE_BF16,
+                       .ldb = 2,
+                       .c = buffer + 32,
+                       .ldc = 2};
+    expect_error(gemm_run(&x, a), MIP_E_DTYPE, "TN");
+    mip_rows_args r = {.n = 1,
+                       .width = 2,
+                       .src = buffer,
+                       .ld_src = 2,
+                       .dst = buffer + 32,
+                       .dst_dtype = MIP_DTYPE_BF16,
+                       .ld_dst = 2};
+    cr_expect_eq(rows_run(&x, r), MIP_OK);
+    r.accumulate = 1;
+    expect_error(rows_run(&x, r), MIP_E_DTYPE, "with accumulate");
+    r.accumulate = 0;
+    r.src_dtype = MIP_DTYPE_BF16;
+    expect_error(rows_run(&x, r), MIP_E_DTYPE, "expected F32");
+    r.src_dtype = MIP_DTYPE_I32;
+    r.dst_dtype = MIP_DTYPE_F32;
+    expect_error(rows_run(&x, r), MIP_E_DTYPE, "src_dtype is 4");
+}
+
+Test(ops, bf16_weights_cost_half_the_bytes) {
+    mip_gemm_args a = good_gemm(); // a [2,4], b [3,4], c [2,3]
+    cr_assert_eq(gemm_run(&x, a), MIP_OK);
+    cr_expect_eq(x.counts.bytes, (8 + 12 + 6) * 4.0);
+    a.b_dtype = MIP_DTYPE_BF16;
+    cr_assert_eq(gemm_run(&x, a), MIP_OK);
+    cr_expect_eq(x.counts.bytes, (8 + 12 + 6) * 4.0 + (8 + 6) * 4.0 + 12 * 2.0);
 }
 
 Test(ops, missing_function_is_unsupported_in_a_dry_run_too) {
