@@ -35,7 +35,7 @@ static mip_status generate_work(exec *x, void *user) {
 static mip_status generate_answer(const prompt_request *r, int64_t max_new_tokens,
                                   const sequence *prompt, generated *out) {
     session s;
-    MIP_TRY(session_open(&s, r->backend, r->model_dir));
+    MIP_TRY(session_open(&s, r->backend, r->model_dir, r->dtype));
     generation_work work = {.m = &s.model,
                             .prompt = prompt,
                             .options = {.max_new_tokens = max_new_tokens,

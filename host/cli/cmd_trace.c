@@ -86,6 +86,7 @@ static mip_status write_trace(const request *r, const char *labels, const trace 
                                      {"program_version", build.version},
                                      {"commit", build.commit},
                                      {"model", r->prompt.model_dir},
+                                     {"dtype", dtype_name(r->prompt.dtype)},
                                      {"labels", labels}};
     named_array arrays[TRACE_TENSORS];
     int n = 0;
@@ -110,7 +111,7 @@ static mip_status run_trace(arena *a, const request *r, const user_prompt *promp
                                   .n_names = r->n_tensors,
                                   .names = r->tensors,
                                   .next_row = prompt->n_prompt - 1};
-    MIP_TRY(session_open(&s, r->prompt.backend, r->prompt.model_dir));
+    MIP_TRY(session_open(&s, r->prompt.backend, r->prompt.model_dir, r->prompt.dtype));
     mip_status status = trace_run(&s.x, &s.model, &wanted, a, out);
     if (status == MIP_OK) {
         const char *kind = r->labels == LABELS_ALL ? "all" : "answer";

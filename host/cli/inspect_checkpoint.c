@@ -27,7 +27,7 @@ typedef struct findings {
 
 /* UNSUPPORTED is something to tell; everything else is broken. */
 static mip_status look_at_model(arena *a, findings *f) {
-    const mip_status status = session_open_dry(&f->headers, "cpu", f->dir);
+    const mip_status status = session_open_dry(&f->headers, "cpu", f->dir, MIP_DTYPE_F32);
     if (status == MIP_E_UNSUPPORTED) {
         char *why = NULL;
         MIP_TRY(arena_strdup(a, mip_error_last()->what, &why));

@@ -33,6 +33,15 @@ static mip_status parse_ids(arena *a, const char *text, user_input *out) {
     return MIP_OK;
 }
 
+static mip_status parse_dtype(const char *text, mip_dtype *out) {
+    if (strcmp(text, "f32") != 0 && strcmp(text, "bf16") != 0) {
+        MIP_FAIL(MIP_E_CONFIG, "example: --dtype bf16", "--dtype: expected f32 or bf16, found '%s'",
+                 text);
+    }
+    *out = strcmp(text, "bf16") == 0 ? MIP_DTYPE_BF16 : MIP_DTYPE_F32;
+    return MIP_OK;
+}
+
 mip_status prompt_request_read(arena *a, const cli_args *args, prompt_request *out) {
     const char *ids = cli_value(args, "ids", NULL);
     user_input *input = &out->input;
@@ -46,6 +55,7 @@ mip_status prompt_request_read(arena *a, const cli_args *args, prompt_request *o
     if (out->model_dir == NULL) {
         MIP_FAIL(MIP_E_CONFIG, hint, "--model DIR is missing");
     }
+    MIP_TRY(parse_dtype(cli_value(args, "dtype", "f32"), &out->dtype));
     const int given = (input->text != NULL) + (ids != NULL) + (input->messages_path != NULL);
     if (given != 1) {
         MIP_FAIL(MIP_E_CONFIG, hint,
@@ -67,7 +77,7 @@ mip_status prompt_front_load(arena *a, const prompt_request *r, text_front *out)
 
 mip_status prompt_make(const prompt_request *r, const text_front *front, user_prompt *out) {
     session headers;
-    MIP_TRY(session_open_dry(&headers, r->backend, r->model_dir));
+    MIP_TRY(session_open_dry(&headers, r->backend, r->model_dir, r->dtype));
     const mip_status status = user_prompt_create(&headers.model, front, &r->input, out);
     session_close(&headers);
     return status;

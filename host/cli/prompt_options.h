@@ -21,6 +21,9 @@
          .value = "FILE",                                                                          \
          .repeated = true,                                                                         \
          .help = "a PNG or JPEG before the text, or for an image part"},                           \
+        {.name = "dtype",                                                                          \
+         .value = "TYPE",                                                                          \
+         .help = "weight matrices in memory: f32 or bf16 (f32)"},                                  \
     {                                                                                              \
         .name = "backend", .value = "NAME", .help = "auto, cpu, ref, or a plugin (auto)"           \
     }
@@ -28,11 +31,12 @@
 typedef struct prompt_request {
     const char *model_dir;
     const char *backend;
+    mip_dtype dtype; // F32 or BF16
     user_input input;
 } prompt_request;
 
-/* prompt_request_read - the options above. MIP_E_CONFIG without --model, or without exactly
- * one of --prompt, --ids and --messages. */
+/* prompt_request_read - the options above. MIP_E_CONFIG without --model, with another --dtype, or
+ * without exactly one of --prompt, --ids and --messages. */
 mip_status prompt_request_read(arena *a, const cli_args *args, prompt_request *out);
 
 /* prompt_front_load - tokenizer and template as far as the request needs them: ids need no

@@ -14,10 +14,10 @@
 #include <stdint.h>
 
 #include <mip/status.h>
+#include <mip/types.h>
 
 #include "base/arena.h"
 
-typedef enum config_dtype { CONFIG_DTYPE_F32 } config_dtype;
 typedef enum config_protocol { CONFIG_PROTOCOL_MIP } config_protocol;
 typedef enum config_mode {
     CONFIG_MODE_PAPER,   // every choice is its own key
@@ -94,7 +94,7 @@ enum { CONFIG_EVAL_IMAGE = 1, CONFIG_EVAL_TEXT = 2 };
 
 typedef struct config_model {
     const char *path; // checkpoint directory, relative to the working directory
-    config_dtype dtype;
+    mip_dtype dtype;  // of the weight matrices in memory: F32 or BF16
 } config_model;
 
 typedef struct config_data {

@@ -38,7 +38,7 @@ static bool is_quadrature(const char *text) {
 #define SEED_MAX 9007199254740991.0 // 2^53 - 1: exact in every file format that stores it
 #define PAPER "MIP-Editor (AAAI-26) "
 
-static const config_choice dtypes[] = {{"f32", CONFIG_DTYPE_F32}, {NULL, 0}};
+static const config_choice dtypes[] = {{"f32", MIP_DTYPE_F32}, {"bf16", MIP_DTYPE_BF16}, {NULL, 0}};
 static const config_choice protocols[] = {{"mip", CONFIG_PROTOCOL_MIP}, {NULL, 0}};
 static const config_choice percents[] = {{"5", 5}, {"10", 10}, {"15", 15}, {NULL, 0}};
 static const config_choice modes[] = {
@@ -116,7 +116,10 @@ static const config_key keys[] = {
      .help = "Checkpoint folder: config.json, tokenizer.json, safetensors; relative to the "
              "working directory."},
     {"model.dtype", CONFIG_ENUM, AT(model.dtype), .choices = dtypes, .fallback = "f32",
-     .help = "How weights are kept in memory, whatever the files hold.", .source = PAPER "(u)"},
+     .help = "How weight matrices are kept in memory, whatever the files hold. bf16: half the "
+             "memory; products round their rows to bf16 and sum in f32, edited rows have f32 "
+             "masters, everything else is f32.",
+     .source = PAPER "(u)"},
 
     {"data.path", CONFIG_STRING, AT(data.path), .fallback = NULL, .is_valid = is_not_empty,
      .expected = "a folder", .help = "Converted data set: mip check tells whether it is sound."},

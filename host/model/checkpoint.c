@@ -2,8 +2,9 @@
 /* host/model/checkpoint.c - a checkpoint folder -> a model on a device.
  *
  * What    Headers first: names and shapes must be those of config.json before a byte is allocated.
- *         Then one device block for all weights in f32, and every tensor is read once,
- *         in pieces of a fixed size, converted, checked for NaN and uploaded.
+ *         Then one device block for all weights, and every tensor is read once, in pieces
+ *         of a fixed size, checked for NaN, converted to f32 or, matrices of a model in bf16, to
+ *         bf16, and uploaded. A tensor that is bf16 in the file and the model keeps its bytes.
  * Head    The vocabulary head is the embedding table if config.json says so or the checkpoint has
  *         no head. A tied checkpoint that carries a head all the same must carry the same numbers.
  * Tested  tests/unit/model/test_checkpoint.c */
@@ -18,6 +19,7 @@
 #include "model/family.h"
 #include "model/prompt_settings.h"
 #include "model/weights_map.h"
+#include "tensor/convert.h"
 
 enum { MAX_CONFIG_BYTES = 1 << 20, STAGING_BYTES = 1 << 24 };
 
@@ -30,6 +32,7 @@ static const uintptr_t dry_block = (uintptr_t)3 << 55;
 typedef struct loading {
     exec *x;
     model *m;
+    mip_dtype dtype; // of the matrices
     safetensors_index *index;
     const safetensors_entry *tied_head; // present although the head is tied; NULL = absent
     float *staging;                     // host, STAGING_BYTES
@@ -81,7 +84,7 @@ static mip_status plan(loading *l, const family *f) {
         MIP_TRY(safetensors_expect(head, 2, dims));
         l->tied_head = head;
     }
-    MIP_TRY(weights_map_create(&l->m->map));
+    MIP_TRY(weights_map_create(l->dtype, &l->m->map));
     MIP_TRY(f->place(l->m, l->m->map));
     MIP_TRY(match_all(l));
     weights_map_layout(l->m->map);
@@ -94,9 +97,12 @@ static mip_status check_fit(const loading *l) {
     mip_device_info info;
     MIP_TRY(x->backend->device.info(x->backend->self, x->arena.device, &info));
     if (l->m->weights_bytes > info.free_bytes) {
-        MIP_FAIL(MIP_E_NOFIT, "use a machine with more memory",
-                 "the weights of %s need %zu bytes as f32, %zu are free on %s", l->m->dir,
-                 l->m->weights_bytes, info.free_bytes, info.name);
+        MIP_FAIL(MIP_E_NOFIT,
+                 l->dtype == MIP_DTYPE_F32
+                     ? "keep the matrices in bf16: --set model.dtype=bf16 or --dtype bf16"
+                     : "use a machine with more memory",
+                 "the weights of %s need %zu bytes as %s, %zu are free on %s", l->m->dir,
+                 l->m->weights_bytes, dtype_name(l->dtype), info.free_bytes, info.name);
     }
     return MIP_OK;
 }
@@ -124,16 +130,36 @@ static int64_t rows_per_piece(int64_t row_elems, int64_t rows) {
     return n < rows ? n : rows;
 }
 
+/* f32 [n] -> bf16 [n] in the same bytes. Numbers above the largest bf16 become infinite: refused. */
+static mip_status round_in_place(const safetensors_entry *e, int64_t n, float *values) {
+    unsigned char *bytes = (unsigned char *)values;
+    for (int64_t i = 0; i < n; i++) { // element i is read before its bytes are written
+        const uint16_t bits = convert_f32_to_bf16(values[i]);
+        memcpy(bytes + (size_t)i * sizeof bits, &bits, sizeof bits);
+    }
+    if (convert_find_nonfinite(MIP_DTYPE_BF16, values, n) >= 0) {
+        MIP_FAIL(MIP_E_NUMERIC, "load it as f32", "tensor %s has numbers too large for bf16",
+                 e->name);
+    }
+    return MIP_OK;
+}
+
 static mip_status read_tensor(loading *l, const weight_place *place) {
     const safetensors_entry *e = safetensors_index_find(l->index, place->file_name);
     const int64_t row_elems = e->n_elems / place->rows;
     const int64_t piece = rows_per_piece(row_elems, place->rows);
-    float *to = weights_map_data(l->m->map, place);
+    const dev_matrix to = weights_map_data(l->m->map, place);
+    const bool as_it_is = e->dtype == to.dtype;
     for (int64_t row = 0; row < place->rows; row += piece) {
         const int64_t end = row + piece < place->rows ? row + piece : place->rows;
-        MIP_TRY(safetensors_read_rows(e, row, end, MIP_DTYPE_F32, true, l->staging));
-        MIP_TRY(exec_upload(l->x, to + row * row_elems, l->staging,
-                            (size_t)((end - row) * row_elems) * sizeof(float)));
+        const int64_t n = (end - row) * row_elems;
+        MIP_TRY(safetensors_read_rows(e, row, end, as_it_is ? to.dtype : MIP_DTYPE_F32, true,
+                                      l->staging));
+        if (!as_it_is && to.dtype == MIP_DTYPE_BF16) {
+            MIP_TRY(round_in_place(e, n, l->staging));
+        }
+        MIP_TRY(exec_upload(l->x, dev_matrix_at(to, row * row_elems), l->staging,
+                            (size_t)n * dtype_bytes(to.dtype)));
     }
     return MIP_OK;
 }
@@ -198,9 +224,9 @@ out:
     return status;
 }
 
-mip_status model_load(exec *x, const char *dir, model *out) {
+mip_status model_load(exec *x, const char *dir, mip_dtype dtype, model *out) {
     mip_status status = MIP_OK;
-    loading l = {.x = x, .m = out};
+    loading l = {.x = x, .m = out, .dtype = dtype};
     json_doc config = {0};
     const family *f = NULL;
     *out = (model){.x = x};
@@ -253,6 +279,22 @@ mip_status model_tensor_find(const model *m, const char *name, model_tensor *out
         MIP_FAIL(MIP_E_ARG, NULL, "the model has no tensor %s", name);
     }
     *out = tensor_of(m, place);
+    return MIP_OK;
+}
+
+mip_status model_tensor_row(exec *x, const model_tensor *t, int64_t row, float *out) {
+    const void *from = dev_matrix_at(t->data, row * t->cols);
+    if (t->data.dtype == MIP_DTYPE_F32) {
+        return exec_download(x, out, from, (size_t)t->cols * sizeof *out);
+    }
+    /* The narrow row in the upper half of out: element i is read before its place is written. */
+    uint16_t *narrow = (uint16_t *)out + t->cols;
+    MIP_TRY(exec_download(x, narrow, from, (size_t)t->cols * sizeof *narrow));
+    for (int64_t i = 0; i < t->cols; i++) {
+        uint16_t bits;
+        memcpy(&bits, narrow + i, sizeof bits);
+        out[i] = convert_bf16_to_f32(bits);
+    }
     return MIP_OK;
 }
 

@@ -71,7 +71,7 @@ mip_status family_read_tied(const json_doc *c, bool *out) {
     return MIP_OK;
 }
 
-mip_status family_place_matrix(weights_map *map, float **at, int64_t rows, int64_t cols,
+mip_status family_place_matrix(weights_map *map, dev_matrix *at, int64_t rows, int64_t cols,
                                const char *name) {
     MIP_TRY(weights_map_matrix(map, at, rows, cols));
     return weights_map_tensor(map, rows, "%s", name);

@@ -30,7 +30,7 @@ mip_status family_read_token(const json_doc *c, const char *key, int64_t fallbac
 mip_status family_read_tied(const json_doc *c, bool *out);
 
 /* family_place_matrix / _vector - a whole tensor of that name is the whole matrix or vector. */
-mip_status family_place_matrix(weights_map *map, float **at, int64_t rows, int64_t cols,
+mip_status family_place_matrix(weights_map *map, dev_matrix *at, int64_t rows, int64_t cols,
                                const char *name);
 mip_status family_place_vector(weights_map *map, float **at, int64_t rows, const char *name);
 

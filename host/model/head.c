@@ -61,9 +61,9 @@ static mip_status logits_chunk(const head_call *c, int64_t v_begin, int64_t chun
                                           .k = width,
                                           .a = c->y,
                                           .lda = width,
-                                          .b = c->head->w + v_begin * width,
+                                          .b = dev_matrix_at(c->head->w, v_begin * width),
                                           .ldb = width,
-                                          .b_dtype = MIP_DTYPE_F32,
+                                          .b_dtype = c->head->w.dtype,
                                           .c = z,
                                           .ldc = ldz});
 }
@@ -142,9 +142,9 @@ static mip_status gradient_pass(const head_call *c, float *dy, const head_grads 
                                  .k = chunk,
                                  .a = c->z,
                                  .lda = chunk,
-                                 .b = c->head->w + v * width,
+                                 .b = dev_matrix_at(c->head->w, v * width),
                                  .ldb = width,
-                                 .b_dtype = MIP_DTYPE_F32,
+                                 .b_dtype = c->head->w.dtype,
                                  .c = dy,
                                  .ldc = width,
                                  .accumulate = v > 0};

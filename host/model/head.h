@@ -16,7 +16,7 @@ typedef struct vocab_head {
     mip_norm_kind norm_kind;
     float norm_eps;
     norm_weights norm;
-    float *w; // dev [V, C]; the embedding table when tied
+    dev_matrix w; // [V, C]; the embedding table when tied
 } vocab_head;
 
 typedef struct head_grads { // +=; NULL = not wanted

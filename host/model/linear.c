@@ -10,6 +10,7 @@
 #include "base/status_priv.h"
 #include "ops/ops.h"
 
+/* c (+)= a b, all f32. */
 static mip_status product(exec *x, mip_gemm_form form, int64_t m, int64_t n, int64_t k,
                           const float *a, int64_t lda, const float *b, int64_t ldb, float *c,
                           int64_t ldc, int accumulate) {
@@ -73,9 +74,9 @@ static mip_status apply(exec *x, const linear *l, int64_t rows, const float *in,
                                         .k = l->in,
                                         .a = in,
                                         .lda = l->in,
-                                        .b = l->w,
+                                        .b = l->w.at,
                                         .ldb = l->in,
-                                        .b_dtype = MIP_DTYPE_F32,
+                                        .b_dtype = l->w.dtype,
                                         .c = out,
                                         .ldc = l->out,
                                         .bias = bias,
@@ -104,8 +105,18 @@ mip_status linear_jvp(exec *x, const linear *l, int64_t rows, const float *t_in,
 
 mip_status linear_vjp(exec *x, const linear *l, int64_t rows, const float *d_out, float *d_in,
                       int accumulate) {
-    MIP_TRY(product(x, MIP_GEMM_NN, rows, l->in, l->out, d_out, l->out, l->w, l->in, d_in, l->in,
-                    accumulate));
+    MIP_TRY(gemm_run(x, (mip_gemm_args){.form = MIP_GEMM_NN,
+                                        .m = rows,
+                                        .n = l->in,
+                                        .k = l->out,
+                                        .a = d_out,
+                                        .lda = l->out,
+                                        .b = l->w.at,
+                                        .ldb = l->in,
+                                        .b_dtype = l->w.dtype,
+                                        .c = d_in,
+                                        .ldc = l->in,
+                                        .accumulate = accumulate}));
     for (int i = 0; i < l->n_lora; i++) {
         const lora_adapter *ad = &l->lora[i];
         const size_t mark = exec_mark(x);

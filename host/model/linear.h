@@ -2,8 +2,10 @@
 /* host/model/linear.h - one linear layer y = x W^T + b, with its low-rank adapters
  * and the gradients one may want of it.
  *
- * What    Every weight matrix of every stack goes through here, so that LoRA, listed rows (the
+ * What    Every dev_matrix matrix of every stack goes through here, so that LoRA, listed rows (the
  *         rows that write a neuron) and full weight gradients exist for all of them in one place.
+ * bf16    W may be bf16; adapters, biases and all gradients of parameters are f32 and their
+ *         products too.
  * Source  LoRA: Hu 2021, y += scale (x A^T) B^T.
  * Shapes  x [N, in], y [N, out], W [out, in], A [rank, in], B [rows, rank] for output rows
  *         [row_begin, row_end).
@@ -11,6 +13,7 @@
 #ifndef MIP_MODEL_LINEAR_H
 #define MIP_MODEL_LINEAR_H
 
+#include "model/dev_matrix.h"
 #include "ops/exec.h"
 
 typedef struct lora_adapter {
@@ -23,8 +26,8 @@ typedef struct lora_adapter {
 
 typedef struct linear {
     int64_t in, out;
-    float *w;    // dev [out, in]
-    float *bias; // dev [out] or NULL
+    dev_matrix w; // [out, in]
+    float *bias;  // dev [out] or NULL
     const lora_adapter *lora;
     int n_lora;
 } linear;

@@ -4,7 +4,7 @@
  *
  * What    Filled by a family file (family_qwen_vl.c) from config.json and the checkpoint;
  *         read-only afterwards, except that the edit changes weights in place.
- *         One device block holds all weights.
+ *         One device block holds all weights, the matrices in f32 or bf16.
  * Tested  tests/unit/model/test_checkpoint.c, test_parity.c */
 #ifndef MIP_MODEL_MODEL_H
 #define MIP_MODEL_MODEL_H
@@ -30,9 +30,9 @@ typedef struct vision_desc {
  * the patches of an image, learned positions, a LayerNorm. n_positions 0: patches go in as they
  * are. */
 typedef struct vision_stem {
-    int64_t n_positions; // rows of an image: class token, then patches row by row
-    float *class_token;  // dev [Cv]
-    float *positions;    // dev [n_positions, Cv]
+    int64_t n_positions;  // rows of an image: class token, then patches row by row
+    float *class_token;   // dev [Cv]
+    dev_matrix positions; // [n_positions, Cv]
     norm_weights norm;
     float norm_eps;
 } vision_stem;
@@ -45,7 +45,7 @@ typedef struct model {
     size_t weights_bytes;
     struct weights_map *map; // name and place of every tensor of the checkpoint; owned
     int64_t vocab;
-    float *embed;       // dev [V, C]
+    dev_matrix embed;   // [V, C]
     stack text, vision; // vision.n_layers == 0 for text-only models
     vision_desc vision_desc;
     linear patch_embed; // [Cv, patch_dim]
@@ -61,20 +61,25 @@ typedef struct model {
     double repetition_penalty; // generation_config.json, 1 = off
 } model;
 
-/* model_load - read the checkpoint folder onto the exec's device.
+/* model_load - read the checkpoint folder onto the exec's device, weight matrices as dtype.
+ *   in    F32, or BF16: matrices of f32 and f16 files are rounded (to nearest, ties to even);
+ *         vectors keep the file's values, in f32
  *   error MIP_E_IO / FORMAT (file, tensor, rule), MIP_E_UNSUPPORTED (a setting this
  *         build does not do, with the field's name), MIP_E_NUMERIC (NaN in a tensor).
  *         A dry exec reads headers only and counts the bytes. */
-mip_status model_load(exec *x, const char *dir, model *out);
+mip_status model_load(exec *x, const char *dir, mip_dtype dtype, model *out);
 void model_destroy(model *m);
 
 /* A parameter of the checkpoint as the model holds it: rows
  * [0, rows) of a possibly fused matrix. */
 typedef struct model_tensor {
     const char *name;   // as in the checkpoint file
-    float *data;        // dev [rows, cols] contiguous
+    dev_matrix data;    // [rows, cols] contiguous
     int64_t rows, cols; // vectors: rows = length, cols = 1
 } model_tensor;
+
+/* model_tensor_row - one row as f32 [cols] on the host. */
+mip_status model_tensor_row(exec *x, const model_tensor *t, int64_t row, float *out);
 
 /* model_tensor_find - where a checkpoint tensor lives (canonical or file name).
  * MIP_E_ARG if there is none. */

@@ -12,7 +12,7 @@
 enum { DEVICE = 0 };
 
 static mip_status open_session(session *out, const char *backend_name, const char *model_dir,
-                               bool dry) {
+                               mip_dtype dtype, bool dry) {
     mip_status status = MIP_OK;
     const mip_backend *backend = NULL;
     *out = (session){0};
@@ -20,7 +20,7 @@ static mip_status open_session(session *out, const char *backend_name, const cha
     MIP_TRY_GOTO(cpu_backends_register());
     MIP_TRY_GOTO(backend_open(backend_name, &backend));
     MIP_TRY_GOTO(exec_init(&out->x, backend, DEVICE, dry));
-    MIP_TRY_GOTO(model_load(&out->x, model_dir, &out->model));
+    MIP_TRY_GOTO(model_load(&out->x, model_dir, dtype, &out->model));
 out:
     if (status != MIP_OK) {
         session_close(out);
@@ -28,12 +28,14 @@ out:
     return status;
 }
 
-mip_status session_open(session *out, const char *backend_name, const char *model_dir) {
-    return open_session(out, backend_name, model_dir, false);
+mip_status session_open(session *out, const char *backend_name, const char *model_dir,
+                        mip_dtype dtype) {
+    return open_session(out, backend_name, model_dir, dtype, false);
 }
 
-mip_status session_open_dry(session *out, const char *backend_name, const char *model_dir) {
-    return open_session(out, backend_name, model_dir, true);
+mip_status session_open_dry(session *out, const char *backend_name, const char *model_dir,
+                            mip_dtype dtype) {
+    return open_session(out, backend_name, model_dir, dtype, true);
 }
 
 void session_close(session *s) {

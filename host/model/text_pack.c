@@ -190,7 +190,8 @@ mip_status embed_rows(exec *x, const model *m, const text_pack *t, const vision_
     const int64_t width = m->text.width;
     MIP_TRY(rows_run(x, (mip_rows_args){.n = t->layout.n_rows,
                                         .width = width,
-                                        .src = m->embed,
+                                        .src = m->embed.at,
+                                        .src_dtype = m->embed.dtype,
                                         .ld_src = width,
                                         .src_rows = t->ids,
                                         .dst = h,

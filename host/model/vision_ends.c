@@ -38,7 +38,8 @@ static mip_status class_and_positions(exec *x, const model *m, const vision_pack
                                         .dst_rows = p->class_row}));
     MIP_TRY(rows_run(x, (mip_rows_args){.n = p->layout.n_rows,
                                         .width = width,
-                                        .src = m->stem.positions,
+                                        .src = m->stem.positions.at,
+                                        .src_dtype = m->stem.positions.dtype,
                                         .ld_src = width,
                                         .src_rows = p->place,
                                         .dst = sum,

@@ -17,12 +17,13 @@
 static const char *const wrong_model_hint =
     "config and weights are from different models; run: mip inspect MODEL";
 
-mip_status weights_map_create(weights_map **out) {
+mip_status weights_map_create(mip_dtype dtype, weights_map **out) {
     *out = calloc(1, sizeof **out);
     if (*out == NULL) {
         MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate the list of weights");
     }
     arena_init(&(*out)->memory);
+    (*out)->dtype = dtype;
     return MIP_OK;
 }
 
@@ -60,12 +61,12 @@ static mip_status add_matrix(weights_map *map, weight_matrix matrix) {
     return MIP_OK;
 }
 
-mip_status weights_map_matrix(weights_map *map, float **at, int64_t rows, int64_t cols) {
+mip_status weights_map_matrix(weights_map *map, dev_matrix *at, int64_t rows, int64_t cols) {
     return add_matrix(map, (weight_matrix){.at = at, .rows = rows, .cols = cols});
 }
 
 mip_status weights_map_vector(weights_map *map, float **at, int64_t rows) {
-    return add_matrix(map, (weight_matrix){.at = at, .rows = rows, .cols = 1, .vector = true});
+    return add_matrix(map, (weight_matrix){.vector_at = at, .rows = rows, .cols = 1});
 }
 
 mip_status weights_map_tensor(weights_map *map, int64_t rows, const char *fmt, ...) {
@@ -84,7 +85,7 @@ mip_status weights_map_tensor(weights_map *map, int64_t rows, const char *fmt, .
     weight_matrix *matrix = &map->matrices[map->n_matrices - 1];
     map->places[map->n_places++] =
         (weight_place){.name = kept,
-                       .shape = {.rank = matrix->vector ? 1 : 2, .dims = {rows, matrix->cols}},
+                       .shape = {.rank = matrix->at == NULL ? 1 : 2, .dims = {rows, matrix->cols}},
                        .i_matrix = map->n_matrices - 1,
                        .row_begin = matrix->rows_listed,
                        .rows = rows};
@@ -229,13 +230,17 @@ mip_status weights_map_check(const weights_map *map) {
     return MIP_OK;
 }
 
+static mip_dtype dtype_of(const weights_map *map, const weight_matrix *m) {
+    return m->at != NULL ? map->dtype : MIP_DTYPE_F32;
+}
+
 void weights_map_layout(weights_map *map) {
     size_t at = 0;
     for (int i = 0; i < map->n_matrices; i++) {
         weight_matrix *m = &map->matrices[i];
         assert(m->rows_listed == m->rows);
         m->begin_bytes = at;
-        const size_t bytes = (size_t)m->rows * (size_t)m->cols * sizeof(float);
+        const size_t bytes = (size_t)m->rows * (size_t)m->cols * dtype_bytes(dtype_of(map, m));
         at += (bytes + DEVICE_ALIGN_BYTES - 1) / DEVICE_ALIGN_BYTES * DEVICE_ALIGN_BYTES;
     }
     map->n_bytes = at;
@@ -243,13 +248,21 @@ void weights_map_layout(weights_map *map) {
 
 void weights_map_point(const weights_map *map, void *block) {
     for (int i = 0; i < map->n_matrices; i++) {
-        *map->matrices[i].at = (float *)((unsigned char *)block + map->matrices[i].begin_bytes);
+        const weight_matrix *m = &map->matrices[i];
+        void *begin = (unsigned char *)block + m->begin_bytes;
+        if (m->at != NULL) {
+            *m->at = (dev_matrix){.at = begin, .dtype = map->dtype};
+        } else {
+            *m->vector_at = begin;
+        }
     }
 }
 
-float *weights_map_data(const weights_map *map, const weight_place *place) {
+dev_matrix weights_map_data(const weights_map *map, const weight_place *place) {
     const weight_matrix *m = &map->matrices[place->i_matrix];
-    return *m->at + place->row_begin * m->cols;
+    const dev_matrix whole = m->at != NULL ? *m->at : (dev_matrix){.at = *m->vector_at};
+    return (dev_matrix){.at = dev_matrix_at(whole, place->row_begin * m->cols),
+                        .dtype = whole.dtype};
 }
 
 const weight_place *weights_map_find(const weights_map *map, const char *name) {

@@ -19,16 +19,17 @@
 #include <mip/status.h>
 
 #include "base/arena.h"
+#include "model/dev_matrix.h"
 #include "tensor/shape.h"
 
 enum { WEIGHTS_NAME_BYTES = 512 };
 
 typedef struct weight_matrix {
-    float **at;          // the model's pointer, set by weights_map_point
+    dev_matrix *at;      // the model's, set by weights_map_point; NULL for a vector
+    float **vector_at;   // likewise; NULL for a matrix
     int64_t rows, cols;  // vectors: cols 1
     int64_t rows_listed; // rows that tensors fill
-    bool vector;
-    size_t begin_bytes; // in the block
+    size_t begin_bytes;  // in the block
 } weight_matrix;
 
 typedef struct weight_place {
@@ -48,16 +49,18 @@ typedef struct weights_map {
     struct skipped_name *skipped;
     int *file_order; // [n_places] places in the order of the checkpoint's names
     int n_matched;
-    size_t n_bytes; // of the block
+    mip_dtype dtype; // of the matrices
+    size_t n_bytes;  // of the block
 } weights_map;
 
-/* weights_map_create / _destroy - an empty map on the heap; NULL is fine to destroy. */
-mip_status weights_map_create(weights_map **out);
+/* weights_map_create / _destroy - an empty map on the heap, for matrices of dtype F32 or BF16;
+ * NULL is fine to destroy. */
+mip_status weights_map_create(mip_dtype dtype, weights_map **out);
 void weights_map_destroy(weights_map *map);
 
 /* weights_map_matrix / _vector - the next matrix [rows, cols] or vector [rows] of the model,
  * pointed to by *at. */
-mip_status weights_map_matrix(weights_map *map, float **at, int64_t rows, int64_t cols);
+mip_status weights_map_matrix(weights_map *map, dev_matrix *at, int64_t rows, int64_t cols);
 mip_status weights_map_vector(weights_map *map, float **at, int64_t rows);
 
 /* weights_map_tensor - the tensor (canonical name by fmt) that fills the next `rows`
@@ -100,7 +103,7 @@ void weights_map_layout(weights_map *map);
 void weights_map_point(const weights_map *map, void *block);
 
 /* weights_map_data - where the first row of a place is, after weights_map_point. */
-float *weights_map_data(const weights_map *map, const weight_place *place);
+dev_matrix weights_map_data(const weights_map *map, const weight_place *place);
 
 /* weights_map_find - by canonical or file name; NULL if there is none. */
 const weight_place *weights_map_find(const weights_map *map, const char *name);

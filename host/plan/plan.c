@@ -8,7 +8,8 @@
 
 static const double mib = 1024.0 * 1024.0;
 
-mip_status plan_measure_rate(exec *x, int64_t rows, int64_t n, int64_t k, double *flops_per_s) {
+mip_status plan_measure_rate(exec *x, mip_dtype dtype, int64_t rows, int64_t n, int64_t k,
+                             double *flops_per_s) {
     const double least_s = 0.1;
     const size_t bytes =
         (size_t)(rows * k + n * k + rows * n) * sizeof(float) + 4 * DEVICE_ALIGN_BYTES;
@@ -32,7 +33,7 @@ mip_status plan_measure_rate(exec *x, int64_t rows, int64_t n, int64_t k, double
                                    .lda = k,
                                    .b = b,
                                    .ldb = k,
-                                   .b_dtype = MIP_DTYPE_F32,
+                                   .b_dtype = dtype,
                                    .c = c,
                                    .ldc = n};
     MIP_TRY(gemm_run(x, product)); // warm-up: kernels are generated on first use

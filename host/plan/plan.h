@@ -34,9 +34,10 @@ typedef struct plan {
     plan_stage stages[PLAN_MAX_STAGES];
 } plan;
 
-/* plan_measure_rate - flop/s of products [rows, k] x [n, k]^T on the exec, over about 0.1 s.
- * Needs an arena with room for them: reserves it if it is empty. */
-mip_status plan_measure_rate(exec *x, int64_t rows, int64_t n, int64_t k, double *flops_per_s);
+/* plan_measure_rate - flop/s of products [rows, k] x [n, k]^T on the exec, the second in f32 or bf16,
+ * over about 0.1 s. Needs an arena with room for them: reserves it if it is empty. */
+mip_status plan_measure_rate(exec *x, mip_dtype dtype, int64_t rows, int64_t n, int64_t k,
+                             double *flops_per_s);
 
 /* plan_peak_bytes - weights plus the hungriest stage: what must be free (the program is there). */
 size_t plan_peak_bytes(const plan *p);

@@ -100,10 +100,12 @@ mip_status experiment_open(const char *config_path, const char *const *sets, int
     MIP_TRY(text_front_load(e->config.model.path, &e->front));
     if (use == EXPERIMENT_RUN) {
         MIP_TRY(take_folder(e));
-        MIP_TRY(session_open(&e->session, e->config.device.backend, e->config.model.path));
+        MIP_TRY(session_open(&e->session, e->config.device.backend, e->config.model.path,
+                             e->config.model.dtype));
         MIP_TRY(experiment_model_sha(&e->memory, e->config.model.path, e->model_sha));
     } else {
-        MIP_TRY(session_open_dry(&e->session, e->config.device.backend, e->config.model.path));
+        MIP_TRY(session_open_dry(&e->session, e->config.device.backend, e->config.model.path,
+                                 e->config.model.dtype));
     }
     MIP_TRY(check_settings(e));
     const patch_settings patches = patch_settings_of_model(&e->session.model);

@@ -38,19 +38,21 @@ static mip_status plan_attribute(experiment *e, plan *p) {
 /* Every worker measures at the same time, as they will work. */
 typedef struct rate_job {
     const stack *s;
+    mip_dtype dtype;
     double *flops_per_s; // [workers]
 } rate_job;
 
 static mip_status measure_worker(exec *x, int64_t unit, void *user) {
     const rate_job *job = user;
-    return plan_measure_rate(x, 128, job->s->ffn, job->s->width, &job->flops_per_s[unit]);
+    return plan_measure_rate(x, job->dtype, 128, job->s->ffn, job->s->width,
+                             &job->flops_per_s[unit]);
 }
 
 static mip_status measure_rate(experiment *e, double *flops_per_s) {
     exec x;
     exec_pool *pool = NULL;
     mip_status status = MIP_OK;
-    rate_job job = {.s = &e->session.model.text};
+    rate_job job = {.s = &e->session.model.text, .dtype = e->config.model.dtype};
     *flops_per_s = 0;
     MIP_TRY(exec_init(&x, e->session.x.backend, 0, false));
     MIP_TRY_GOTO(exec_pool_create(&x, &pool));
@@ -72,7 +74,9 @@ mip_status run_plan(experiment *e, plan *out) {
     MIP_TRY(ARENA_NEW(&e->memory, 1, &device));
     MIP_TRY(e->session.x.backend->device.info(e->session.x.backend->self, 0, device));
     *out = (plan){.device = device->name,
-                  .weights_note = "read in the files' dtype, kept as f32",
+                  .weights_note = e->config.model.dtype == MIP_DTYPE_BF16
+                                      ? "matrices kept as bf16"
+                                      : "read in the files' dtype, kept as f32",
                   .program_bytes = (size_t)machine_peak_resident_bytes(),
                   .weights_bytes = e->session.model.weights_bytes,
                   .available_bytes = device->free_bytes,

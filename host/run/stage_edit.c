@@ -148,7 +148,8 @@ out:
 /* The edit changes the model in memory; later stages want the checkpoint's. */
 static mip_status reload_model(experiment *e) {
     session_close(&e->session);
-    return session_open(&e->session, e->config.device.backend, e->config.model.path);
+    return session_open(&e->session, e->config.device.backend, e->config.model.path,
+                        e->config.model.dtype);
 }
 
 /* After an undo, or without its folder, the edited model is made again. */

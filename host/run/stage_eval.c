@@ -65,7 +65,7 @@ static mip_status evaluate(experiment *e, session *s, const char *model_sha, con
 static mip_status evaluate_edited(experiment *e, const char *model_dir, const char *model_sha,
                                   const char *path) {
     session edited;
-    MIP_TRY(session_open(&edited, e->config.device.backend, model_dir));
+    MIP_TRY(session_open(&edited, e->config.device.backend, model_dir, e->config.model.dtype));
     const mip_status status = evaluate(e, &edited, model_sha, "eval after", path);
     session_close(&edited);
     return status;

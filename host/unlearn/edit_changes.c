@@ -50,8 +50,7 @@ static mip_status fill_bytes(const recording *r, const model_tensor *t, const sa
         const size_t at = (size_t)i * (size_t)c->row_bytes;
         MIP_TRY(
             safetensors_read_rows(e, c->rows[i], c->rows[i] + 1, e->dtype, false, old_bytes + at));
-        MIP_TRY(exec_download(r->x, row, t->data + c->rows[i] * t->cols,
-                              (size_t)t->cols * sizeof *row));
+        MIP_TRY(model_tensor_row(r->x, t, c->rows[i], row));
         MIP_TRY(convert_from_f32(e->dtype, row, t->cols, new_bytes + at));
         if (convert_find_nonfinite(e->dtype, new_bytes + at, t->cols) >= 0) {
             MIP_FAIL(MIP_E_NUMERIC, "try a smaller edit.lr", "row %d of %s is not finite as %s",
@@ -64,11 +63,14 @@ static mip_status fill_bytes(const recording *r, const model_tensor *t, const sa
 }
 
 /* Every tensor of the checkpoint that holds some of these rows of `matrix` [matrix_rows, width]. */
-static mip_status record_matrix(recording *r, const float *matrix, int64_t matrix_rows,
-                                int64_t width, int64_t n, const int32_t *rows) {
+static mip_status record_matrix(recording *r, dev_matrix matrix, int64_t matrix_rows, int64_t width,
+                                int64_t n, const int32_t *rows) {
+    const char *begin = matrix.at;
+    const size_t row_bytes = (size_t)width * dtype_bytes(matrix.dtype);
     model_tensor t;
     for (int i = 0; model_tensor_at(r->m, i, &t); i++) {
-        if (t.data < matrix || t.data >= matrix + matrix_rows * width) {
+        const char *at = t.data.at;
+        if (at < begin || at >= begin + (size_t)matrix_rows * row_bytes) {
             continue;
         }
         const safetensors_entry *e = safetensors_index_find(r->index, t.name);
@@ -84,7 +86,8 @@ static mip_status record_matrix(recording *r, const float *matrix, int64_t matri
         MIP_TRY(arena_strdup(r->memory, t.name, &name));
         *c = (edit_tensor){
             .name = name, .dtype = e->dtype, .row_bytes = t.cols * (int64_t)dtype_bytes(e->dtype)};
-        MIP_TRY(rows_inside(r->memory, &t, (t.data - matrix) / width, n, rows, c));
+        MIP_TRY(
+            rows_inside(r->memory, &t, (int64_t)((size_t)(at - begin) / row_bytes), n, rows, c));
         if (c->n_rows > 0) {
             MIP_TRY(fill_bytes(r, &t, e, c));
             r->n++;
@@ -103,7 +106,8 @@ static mip_status record_rows(recording *r, const edit_rows *rows, config_prune 
         }
         MIP_TRY(record_matrix(r, l->ffn_in->w, l->ffn_in->out, l->ffn_in->in, n, l->rows + begin));
         if (l->ffn_in->bias != NULL) {
-            MIP_TRY(record_matrix(r, l->ffn_in->bias, l->ffn_in->out, 1, n, l->rows + begin));
+            MIP_TRY(record_matrix(r, (dev_matrix){.at = l->ffn_in->bias}, l->ffn_in->out, 1, n,
+                                  l->rows + begin));
         }
     }
     return MIP_OK;

@@ -8,7 +8,7 @@
 #include "base/status_priv.h"
 #include "ops/ops.h"
 
-static void list_add(edit_params *p, const edit_layer *layer, float *matrix, int64_t width,
+static void list_add(edit_params *p, const edit_layer *layer, dev_matrix matrix, int64_t width,
                      const char *kind) {
     edit_param *param = &p->of[p->n];
     *param = (edit_param){.layer = layer, .matrix = matrix, .width = width};
@@ -43,7 +43,7 @@ static mip_status list_create(const model *m, const edit_rows *rows, edit_params
         }
         list_add(p, l, l->ffn_in->w, l->ffn_in->in, "weight");
         if (l->ffn_in->bias != NULL) {
-            list_add(p, l, l->ffn_in->bias, 1, "bias");
+            list_add(p, l, (dev_matrix){.at = l->ffn_in->bias}, 1, "bias");
         }
     }
     return MIP_OK;
@@ -70,7 +70,7 @@ static mip_status memory_create(edit_params *p, bool values) {
         }
         grads->rows = l->rows;
         grads->n_rows = l->n_rows;
-        if (p->of[i].matrix == l->ffn_in->w) {
+        if (p->of[i].matrix.at == l->ffn_in->w.at) {
             grads->dw_rows = block->g;
         } else {
             grads->dbias_rows = block->g;
@@ -84,7 +84,8 @@ static mip_status gather(const edit_params *p) {
         const edit_param *of = &p->of[i];
         MIP_TRY(rows_run(p->x, (mip_rows_args){.n = of->layer->n_rows,
                                                .width = of->width,
-                                               .src = of->matrix,
+                                               .src = of->matrix.at,
+                                               .src_dtype = of->matrix.dtype,
                                                .ld_src = of->width,
                                                .src_rows = of->layer->rows,
                                                .dst = p->blocks[i].p,
@@ -151,7 +152,8 @@ mip_status edit_params_scatter(const edit_params *p) {
                                                .width = of->width,
                                                .src = p->blocks[i].p,
                                                .ld_src = of->width,
-                                               .dst = of->matrix,
+                                               .dst = of->matrix.at,
+                                               .dst_dtype = of->matrix.dtype,
                                                .ld_dst = of->width,
                                                .dst_rows = of->layer->rows}));
     }

@@ -4,7 +4,8 @@
  *
  * What    One block [n_rows, C] per trained layer, and one [n_rows] for its biases where there
  *         are any. The optimiser works on the blocks; after each step they are scattered back
- *         into the model's matrices.
+ *         into the model's matrices. The blocks are f32: of a matrix in bf16 they are the master
+ *         copies, and the model has them rounded.
  * Memory  One device block outside the exec's arena: 2 floats per parameter.
  * Tested  tests/unit/unlearn/test_rmisu.c */
 #ifndef MIP_UNLEARN_EDIT_PARAMS_H
@@ -17,7 +18,7 @@ enum { EDIT_PARAM_NAME_BYTES = 32 };
 
 typedef struct edit_param {
     const edit_layer *layer;
-    float *matrix;                    // dev: the model's matrix or bias that the rows belong to
+    dev_matrix matrix;                // the model's matrix or bias that the rows belong to
     int64_t width;                    // its columns; 1 for a bias
     char name[EDIT_PARAM_NAME_BYTES]; // "text.3.weight"
 } edit_param;

@@ -65,10 +65,14 @@ void edit_rows_destroy(edit_rows *r) {
     *r = (edit_rows){0};
 }
 
-static mip_status zero_rows(exec *x, float *matrix, int64_t width, int64_t n, const int32_t *rows) {
-    return rows_run(
-        x,
-        (mip_rows_args){.n = n, .width = width, .dst = matrix, .ld_dst = width, .dst_rows = rows});
+static mip_status zero_rows(exec *x, dev_matrix matrix, int64_t width, int64_t n,
+                            const int32_t *rows) {
+    return rows_run(x, (mip_rows_args){.n = n,
+                                       .width = width,
+                                       .dst = matrix.at,
+                                       .dst_dtype = matrix.dtype,
+                                       .ld_dst = width,
+                                       .dst_rows = rows});
 }
 
 mip_status edit_rows_prune(exec *x, const edit_rows *r) {
@@ -78,7 +82,7 @@ mip_status edit_rows_prune(exec *x, const edit_rows *r) {
         const int64_t n = l->n_rows - l->pruned_begin;
         MIP_TRY(zero_rows(x, l->ffn_in->w, l->ffn_in->in, n, rows));
         if (l->ffn_in->bias != NULL) {
-            MIP_TRY(zero_rows(x, l->ffn_in->bias, 1, n, rows));
+            MIP_TRY(zero_rows(x, (dev_matrix){.at = l->ffn_in->bias}, 1, n, rows));
         }
     }
     return MIP_OK;

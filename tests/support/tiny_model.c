@@ -12,6 +12,11 @@
 #include "support/golden.h"
 
 void tiny_model_open(tiny_model *t, const char *backend, const char *folder, size_t arena_bytes) {
+    tiny_model_open_as(t, backend, folder, MIP_DTYPE_F32, arena_bytes);
+}
+
+void tiny_model_open_as(tiny_model *t, const char *backend, const char *folder, mip_dtype dtype,
+                        size_t arena_bytes) {
     char dir[256];
     const mip_backend *b = NULL;
     cr_assert_eq(cpu_backends_register(), MIP_OK);
@@ -20,7 +25,7 @@ void tiny_model_open(tiny_model *t, const char *backend, const char *folder, siz
     snprintf(dir, sizeof dir, "tests/golden/%s/%s", at.family, at.name);
     cr_assert_eq(exec_init(&t->x, b, 0, arena_bytes == 0), MIP_OK, "%s", mip_error_last()->what);
     cr_assert_eq(device_arena_reserve(&t->x.arena, arena_bytes), MIP_OK);
-    cr_assert_eq(model_load(&t->x, dir, &t->m), MIP_OK, "%s", mip_error_last()->what);
+    cr_assert_eq(model_load(&t->x, dir, dtype, &t->m), MIP_OK, "%s", mip_error_last()->what);
 }
 
 void tiny_model_open_of(tiny_model *t, const char *backend, const char *case_name,

@@ -14,6 +14,10 @@ typedef struct tiny_model {
  * on backend "ref", "cpu" or a plugin's path, with arena_bytes to work in (0: dry). */
 void tiny_model_open(tiny_model *t, const char *backend, const char *folder, size_t arena_bytes);
 
+/* tiny_model_open_as - the same with weight matrices in dtype (F32 above). */
+void tiny_model_open_as(tiny_model *t, const char *backend, const char *folder, mip_dtype dtype,
+                        size_t arena_bytes);
+
 /* tiny_model_open_of - the model the golden case was made with. */
 void tiny_model_open_of(tiny_model *t, const char *backend, const char *case_name,
                         size_t arena_bytes);

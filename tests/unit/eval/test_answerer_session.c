@@ -25,7 +25,8 @@ static char path[TMP_DIR_BYTES + 16];
 
 static void set_up(void) {
     arena_init(&memory);
-    cr_assert_eq(session_open(&tiny, "cpu", TINY_MODEL), MIP_OK, "%s", mip_error_last()->what);
+    cr_assert_eq(session_open(&tiny, "cpu", TINY_MODEL, MIP_DTYPE_F32), MIP_OK, "%s",
+                 mip_error_last()->what);
     const patch_settings settings = patch_settings_of_model(&tiny.model);
     cr_assert_eq(dataset_open(&memory, NANO_DATA, &data), MIP_OK);
     cr_assert_eq(text_front_load(TINY_MODEL, &front), MIP_OK, "%s", mip_error_last()->what);
@@ -162,7 +163,8 @@ Test(answerer_session, a_plan_is_what_a_run_reserves) {
     exec_need plan;
     int64_t n_questions = 0;
     session dry;
-    cr_assert_eq(session_open_dry(&dry, "cpu", TINY_MODEL), MIP_OK, "%s", mip_error_last()->what);
+    cr_assert_eq(session_open_dry(&dry, "cpu", TINY_MODEL, MIP_DTYPE_F32), MIP_OK, "%s",
+                 mip_error_last()->what);
     cr_assert_eq(protocol_mip_plan(&job, &dry, &n_questions, &plan), MIP_OK, "%s",
                  mip_error_last()->what);
     cr_expect_gt(plan.counts.flops, 0);

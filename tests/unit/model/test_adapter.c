@@ -107,9 +107,9 @@ Test(adapter, gradients_of_all_parameters_equal_finite_differences) {
         const float *grad;
         int64_t n;
     } all[] = {{"norm", a->norm.w, g.norm.dw, a->width_in},
-               {"in", a->in.w, g.in.dw, a->in.out * a->in.in},
+               {"in", a->in.w.at, g.in.dw, a->in.out * a->in.in},
                {"in bias", a->in.bias, g.in.dbias, a->in.out},
-               {"out", a->out.w, g.out.dw, a->out.out * a->out.in},
+               {"out", a->out.w.at, g.out.dw, a->out.out * a->out.in},
                {"out bias", a->out.bias, g.out.dbias, a->out.out}};
     const probe_function f = {.fn = output, .ctx = &c, .n_out = c.n_out, .u = u, .out = c.out};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {

@@ -265,7 +265,7 @@ static float *want(block_case *c, param *all, int *n, const char *name, float *w
 
 static linear_grads want_linear(block_case *c, param *all, int *n, const char *name,
                                 const linear *l) {
-    return (linear_grads){.dw = want(c, all, n, name, l->w, l->out * l->in),
+    return (linear_grads){.dw = want(c, all, n, name, l->w.at, l->out * l->in),
                           .dbias = want(c, all, n, name, l->bias, l->out)};
 }
 

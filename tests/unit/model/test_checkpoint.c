@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tests/unit/model/test_checkpoint.c - checkpoint folders of every layout load to the numbers
  * in their files; broken ones do not load, and say why. */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "cpu/cpu_backend.h"
 #include "io/safetensors_index.h"
 #include "io/safetensors_write.h"
+#include "model/weights_map.h"
 #include "support/tiny_model.h"
 #include "support/tmp_dir.h"
 #include "tensor/convert.h"
@@ -36,10 +38,10 @@ static void check_against_files(const tiny_model *t, const char *folder) {
         cr_assert(model_tensor_at(&t->m, (int)i, &at));
         cr_assert_str_eq(at.name, e->name);
         ASSERT_OK(model_tensor_find(&t->m, e->name, &found));
-        cr_assert_eq(found.data, at.data);
+        cr_assert_eq(found.data.at, at.data.at);
         cr_assert_eq(at.rows * at.cols, e->n_elems);
         ASSERT_OK(safetensors_read(e, MIP_DTYPE_F32, true, values));
-        cr_assert_arr_eq(at.data, values, (size_t)e->n_elems * sizeof *values, "%s", e->name);
+        cr_assert_arr_eq(at.data.at, values, (size_t)e->n_elems * sizeof *values, "%s", e->name);
     }
     model_tensor past;
     cr_assert_not(model_tensor_at(&t->m, (int)n, &past));
@@ -68,14 +70,17 @@ Test(checkpoint, old_and_new_names_of_a_weight_find_the_same_rows) {
     ASSERT_OK(
         model_tensor_find(&f32.m, "model.language_model.layers.1.self_attn.k_proj.weight", &a));
     ASSERT_OK(model_tensor_find(&bf16.m, "model.layers.1.self_attn.k_proj.weight", &b));
-    cr_assert_eq(a.data, f32.m.text.blocks[1].qkv.w + 64 * 64); // after the rows of q
-    cr_assert_eq(b.data, bf16.m.text.blocks[1].qkv.w + 64 * 64);
+    cr_assert_eq(a.data.at,
+                 dev_matrix_at(f32.m.text.blocks[1].qkv.w, 64 * 64)); // after the rows of q
+    cr_assert_eq(b.data.at, dev_matrix_at(bf16.m.text.blocks[1].qkv.w, 64 * 64));
     for (int64_t i = 0; i < a.rows * a.cols; i++) {
-        cr_assert_eq(convert_bf16_to_f32(convert_f32_to_bf16(a.data[i])), b.data[i]);
+        const float value = *(const float *)dev_matrix_at(a.data, i);
+        cr_assert_eq(convert_bf16_to_f32(convert_f32_to_bf16(value)),
+                     *(const float *)dev_matrix_at(b.data, i));
     }
     /* The canonical name. */
     ASSERT_OK(model_tensor_find(&f32.m, "language_model.layers.1.mlp.up_proj.weight", &a));
-    cr_assert_eq(a.data, f32.m.text.blocks[1].ffn_in.w + 88 * 64);
+    cr_assert_eq(a.data.at, dev_matrix_at(f32.m.text.blocks[1].ffn_in.w, 88 * 64));
     cr_assert_eq(model_tensor_find(&f32.m, "lm_head.weight", &a), MIP_E_ARG);
     tiny_model_close(&f32);
     tiny_model_close(&bf16);
@@ -85,11 +90,11 @@ Test(checkpoint, the_head_is_the_embedding_when_tied_and_its_own_otherwise) {
     tiny_model t;
     tiny_model_open(&t, "ref", "model", 1 << 20);
     cr_assert(t.m.tied);
-    cr_assert_eq(t.m.head.w, t.m.embed);
+    cr_assert_eq(t.m.head.w.at, t.m.embed.at);
     tiny_model_close(&t);
     tiny_model_open(&t, "ref", "model_untied_f16", 1 << 20);
     cr_assert_not(t.m.tied);
-    cr_assert_neq(t.m.head.w, t.m.embed);
+    cr_assert_neq(t.m.head.w.at, t.m.embed.at);
     tiny_model_close(&t);
 }
 
@@ -108,6 +113,55 @@ Test(checkpoint, settings_come_from_the_files_beside_the_weights) {
     tiny_model_close(&t);
 }
 
+/* Every tensor of a folder loaded as bf16: matrices are the file's values rounded, vectors the
+ * file's values. Returns the bytes of both. */
+static size_t check_bf16(const char *backend, const char *folder, size_t *vector_bytes) {
+    tiny_model t;
+    safetensors_index *index = NULL;
+    char dir[PATH_BYTES];
+    size_t bytes = 0;
+    snprintf(dir, sizeof dir, GOLDEN "%s", folder);
+    tiny_model_open_as(&t, backend, folder, MIP_DTYPE_BF16, 1 << 20);
+    ASSERT_OK(safetensors_index_open(dir, &index));
+    *vector_bytes = 0;
+    model_tensor at;
+    for (int i = 0; model_tensor_at(&t.m, i, &at); i++) {
+        const safetensors_entry *e = safetensors_index_find(index, at.name);
+        const bool vector = e->shape.rank == 1;
+        const mip_dtype dtype = vector ? MIP_DTYPE_F32 : MIP_DTYPE_BF16;
+        float *values = malloc((size_t)e->n_elems * sizeof *values);
+        float *row = malloc((size_t)at.cols * sizeof *row);
+        cr_assert_eq(at.data.dtype, dtype, "%s", e->name);
+        ASSERT_OK(safetensors_read(e, MIP_DTYPE_F32, true, values));
+        for (int64_t k = 0; k < e->n_elems; k++) {
+            values[k] = vector ? values[k] : convert_bf16_to_f32(convert_f32_to_bf16(values[k]));
+        }
+        for (int64_t r = 0; r < at.rows; r++) {
+            ASSERT_OK(model_tensor_row(&t.x, &at, r, row));
+            cr_assert_arr_eq(row, values + r * at.cols, (size_t)at.cols * sizeof *row,
+                             "row %lld of %s", (long long)r, e->name);
+        }
+        *(vector ? vector_bytes : &bytes) += (size_t)e->n_elems * dtype_bytes(dtype);
+        free(values);
+        free(row);
+    }
+    cr_assert_leq(t.m.weights_bytes, bytes + *vector_bytes + (size_t)t.m.map->n_matrices * 256);
+    safetensors_index_close(index);
+    tiny_model_close(&t);
+    return bytes;
+}
+
+Test(checkpoint, matrices_of_a_model_in_bf16_are_rounded_and_vectors_are_not) {
+    size_t vector_bytes = 0;
+    tiny_model f32;
+    tiny_model_open(&f32, "ref", "model", 1 << 20);
+    const size_t bytes = check_bf16("cpu", "model", &vector_bytes);
+    cr_expect_geq(f32.m.weights_bytes, 2 * bytes + vector_bytes); // half of every matrix
+    check_bf16("ref", "model_sharded_bf16", &vector_bytes);
+    check_bf16("cpu", "model_untied_f16", &vector_bytes);
+    tiny_model_close(&f32);
+}
+
 Test(checkpoint, a_dry_load_counts_the_bytes_and_touches_nothing) {
     tiny_model t;
     tiny_model dry;
@@ -119,7 +173,8 @@ Test(checkpoint, a_dry_load_counts_the_bytes_and_touches_nothing) {
     cr_assert_gt(dry.m.weights_bytes, 4 * 170000);
     for (int i = 0; model_tensor_at(&t.m, i, &a); i++) { // the same layout
         cr_assert(model_tensor_at(&dry.m, i, &b));
-        cr_assert_eq(a.data - (float *)t.m.weights, b.data - (float *)dry.m.weights);
+        cr_assert_eq((char *)a.data.at - (char *)t.m.weights,
+                     (char *)b.data.at - (char *)dry.m.weights);
     }
     tiny_model_close(&t);
     tiny_model_close(&dry);
@@ -138,6 +193,7 @@ typedef struct change {
     const char *replace;      // this text
     const char *file;
     bool config_only; // no generation_config.json, no preprocessor_config.json
+    mip_dtype dtype;  // to load as
 } change;
 
 static void write_one(safetensors_writer *w, const safetensors_entry *e, const change *c,
@@ -231,7 +287,7 @@ static void load_changed(change c, mip_status expected, const char *words) {
     tmp_dir_create(dir);
     write_changed(dir, &c);
     ASSERT_OK(exec_init(&x, ref_backend_get(), 0, false));
-    const mip_status status = model_load(&x, dir, &m);
+    const mip_status status = model_load(&x, dir, c.dtype, &m);
     cr_expect_eq(status, expected, "%s: %s", words,
                  status == MIP_OK ? "loaded" : mip_error_last()->what);
     if (status != MIP_OK) {
@@ -249,6 +305,14 @@ Test(checkpoint, an_unchanged_copy_loads) {
     load_changed((change){0}, MIP_OK, "copy");
 }
 
+Test(checkpoint, numbers_that_only_f32_can_hold_are_refused_in_bf16) {
+    static const char *const name = "model.language_model.layers.2.mlp.down_proj.weight";
+    change large = {.drop = name, .copy_from = name, .copy_to = name, .copy_plus = FLT_MAX};
+    load_changed(large, MIP_OK, "as f32");
+    large.dtype = MIP_DTYPE_BF16;
+    load_changed(large, MIP_E_NUMERIC, "mlp.down_proj.weight has numbers too large for bf16");
+}
+
 Test(checkpoint, missing_settings_files_give_the_class_defaults) {
     const change c = {.config_only = true};
     char dir[TMP_DIR_BYTES];
@@ -257,7 +321,7 @@ Test(checkpoint, missing_settings_files_give_the_class_defaults) {
     tmp_dir_create(dir);
     write_changed(dir, &c);
     ASSERT_OK(exec_init(&x, ref_backend_get(), 0, false));
-    ASSERT_OK(model_load(&x, dir, &m));
+    ASSERT_OK(model_load(&x, dir, MIP_DTYPE_F32, &m));
     cr_assert_eq(m.n_stop, 1); // config.json's eos_token_id
     cr_assert_eq(m.stop[0], 386);
     cr_assert_eq(m.repetition_penalty, 1.0);
@@ -314,7 +378,7 @@ Test(checkpoint, a_folder_without_weights_or_config_says_so) {
     exec x;
     model m;
     ASSERT_OK(exec_init(&x, ref_backend_get(), 0, false));
-    cr_assert_eq(model_load(&x, "tests/golden/image", &m), MIP_E_IO);
+    cr_assert_eq(model_load(&x, "tests/golden/image", MIP_DTYPE_F32, &m), MIP_E_IO);
     cr_assert_not_null(strstr(mip_error_last()->what, "config.json"));
     model_destroy(&m);
     exec_deinit(&x);

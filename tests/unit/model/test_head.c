@@ -34,13 +34,13 @@ typedef struct head_case {
 static void case_open(head_case *c, const char *backend, int64_t vocab) {
     probe *p = &c->p;
     probe_open(p, backend, ARENA_BYTES);
-    c->head =
-        (vocab_head){.width = WIDTH,
-                     .vocab = vocab,
-                     .norm_kind = MIP_NORM_RMS,
-                     .norm_eps = (float)eps,
-                     .norm = {.w = probe_put(p, probe_random(p, WIDTH, 1.5F, 1), WIDTH)},
-                     .w = probe_put(p, probe_random(p, vocab * WIDTH, 1.0F, 2), vocab * WIDTH)};
+    c->head = (vocab_head){
+        .width = WIDTH,
+        .vocab = vocab,
+        .norm_kind = MIP_NORM_RMS,
+        .norm_eps = (float)eps,
+        .norm = {.w = probe_put(p, probe_random(p, WIDTH, 1.5F, 1), WIDTH)},
+        .w = {.at = probe_put(p, probe_random(p, vocab * WIDTH, 1.0F, 2), vocab * WIDTH)}};
     c->h = probe_put(p, probe_random(p, N_ROWS * WIDTH, 1.0F, 3), N_ROWS * WIDTH);
 }
 
@@ -97,7 +97,7 @@ static expected_head expect_head(head_case *c, const int32_t *target, const floa
     const int64_t vocab = c->head.vocab;
     const float *h = probe_get(&c->p, c->h, N_ROWS * WIDTH);
     const float *norm = probe_get(&c->p, c->head.norm.w, WIDTH);
-    const float *w = probe_get(&c->p, c->head.w, vocab * WIDTH);
+    const float *w = probe_get(&c->p, c->head.w.at, vocab * WIDTH);
     double *dz = doubles(c, vocab);
     const expected_head e = {.logp = doubles(c, N_SCORED),
                              .dh = doubles(c, N_ROWS * WIDTH),
@@ -214,7 +214,7 @@ Test(head, tokens_spread_over_chunks_give_the_same_as_in_one_chunk) {
     }
     probe_write(&c.p, c.h, h, N_ROWS * WIDTH);
     probe_write(&c.p, c.head.norm.w, ones, WIDTH);
-    const float *w = probe_get(&c.p, c.head.w, TOKENS * WIDTH);
+    const float *w = probe_get(&c.p, c.head.w.at, TOKENS * WIDTH);
     float *spread = probe_array(&c.p, (int64_t)TOKENS * APART * WIDTH);
     for (int64_t v = 0; v < TOKENS * APART; v++) {
         if (v % APART == 0) {
@@ -228,7 +228,7 @@ Test(head, tokens_spread_over_chunks_give_the_same_as_in_one_chunk) {
     }
     vocab_head large = c.head;
     large.vocab = TOKENS * APART;
-    large.w = probe_put(&c.p, spread, large.vocab * WIDTH);
+    large.w.at = probe_put(&c.p, spread, large.vocab * WIDTH);
     float *dh[2] = {probe_zeros(&c.p, N_ROWS * WIDTH), probe_zeros(&c.p, N_ROWS * WIDTH)};
     ASSERT_OK(head_logp(c.p.x, &c.head, c.h, &(head_labels){N_SCORED, rows, target, coefs}, logp[0],
                         dh[0], NULL));
@@ -311,7 +311,7 @@ static void make_certain(head_case *c) {
         w[small_targets[i] * WIDTH + i] = 9.0F;
     }
     probe_write(&c->p, c->h, h, N_ROWS * WIDTH);
-    probe_write(&c->p, c->head.w, w, SMALL * WIDTH);
+    probe_write(&c->p, c->head.w.at, w, SMALL * WIDTH);
     probe_write(&c->p, c->head.norm.w, ones, WIDTH);
 }
 
@@ -342,7 +342,7 @@ Test(head, an_impossible_target_has_a_finite_log_probability) {
     for (int i = 0; i < 3 * WIDTH; i++) {
         w[i] *= 1000.0F; // logits of the first tokens in the thousands, of either sign
     }
-    probe_write(&c.p, c.head.w, w, SMALL * WIDTH);
+    probe_write(&c.p, c.head.w.at, w, SMALL * WIDTH);
     const expected_head e = expect_head(&c, small_targets, NULL);
     cr_assert_lt(e.logp[0], -750.0); // exp of its negative overflows
     ASSERT_OK(head_logp(c.p.x, &c.head, c.h, &(head_labels){N_SCORED, rows, small_targets, NULL},
@@ -375,7 +375,8 @@ Test(head, a_nan_in_the_hidden_state_or_in_the_weights_is_named) {
             double logp[N_SCORED];
             case_open(&c, backends[b], SMALL);
             // row 1 is scored second; token 49 is its target
-            probe_write(&c.p, in_weights ? c.head.w + 49 * WIDTH + 2 : c.h + WIDTH + 2, &nan, 1);
+            probe_write(&c.p, in_weights ? (float *)c.head.w.at + 49 * WIDTH + 2 : c.h + WIDTH + 2,
+                        &nan, 1);
             const size_t mark = exec_mark(c.p.x);
             ASSERT_FAILS(head_logp(c.p.x, &c.head, c.h,
                                    &(head_labels){in_weights ? 1 : N_SCORED, rows + in_weights,

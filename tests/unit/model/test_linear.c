@@ -38,7 +38,7 @@ static void layer_open(layer *t, const char *backend) {
     }
     t->l = (linear){.in = IN,
                     .out = OUT,
-                    .w = probe_put(p, probe_random(p, OUT * IN, 1.0F, 1), OUT * IN),
+                    .w = {.at = probe_put(p, probe_random(p, OUT * IN, 1.0F, 1), OUT * IN)},
                     .bias = probe_put(p, probe_random(p, OUT, 1.0F, 2), OUT),
                     .lora = t->lora,
                     .n_lora = N_LORA};
@@ -48,7 +48,7 @@ static void layer_open(layer *t, const char *backend) {
 
 /* W + scale B A on each adapter's rows [OUT, IN]. */
 static void merge(layer *t, double *w) {
-    const float *plain = probe_get(&t->p, t->l.w, OUT * IN);
+    const float *plain = probe_get(&t->p, t->l.w.at, OUT * IN);
     for (int64_t i = 0; i < OUT * IN; i++) {
         w[i] = (double)plain[i];
     }
@@ -218,7 +218,7 @@ Test(linear, gradients_of_all_parameters_equal_finite_differences) {
         layer_open(&t, backends[i]);
         want_all(&t, &w);
         ASSERT_OK(linear_vjp_weights(t.p.x, &t.l, ROWS, t.in, t.d_out, &w.g));
-        check_gradient(&t, "W", t.l.w, w.g.dw, OUT * IN);
+        check_gradient(&t, "W", t.l.w.at, w.g.dw, OUT * IN);
         check_gradient(&t, "bias", t.l.bias, w.g.dbias, OUT);
         for (int k = 0; k < N_LORA; k++) {
             const lora_adapter *ad = &t.lora[k];

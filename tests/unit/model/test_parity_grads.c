@@ -43,7 +43,7 @@ static float *grad_of(backward *b, const float *weight) {
 }
 
 static linear_grads grads_of_linear(backward *b, const linear *l) {
-    return (linear_grads){.dw = grad_of(b, l->w), .dbias = grad_of(b, l->bias)};
+    return (linear_grads){.dw = grad_of(b, l->w.at), .dbias = grad_of(b, l->bias)};
 }
 
 static norm_grads grads_of_norm(backward *b, const norm_weights *n) {
@@ -77,7 +77,7 @@ static void run_backward(backward *b, int64_t n, const int32_t *rows, const int3
         coef[i] = (float)(-1.0 / (double)n);
     }
     const head_grads head = {.norm = {.dw = grad_of(b, m->head.norm.w)},
-                             .dw = grad_of(b, m->head.w)};
+                             .dw = grad_of(b, m->head.w.at)};
     b->d_last = tiny_forward_zeros(f, elems);
     ASSERT_OK(head_logp(x, &m->head, f->last, &(head_labels){n, rows, targets, coef}, logp,
                         b->d_last, &head));
@@ -107,7 +107,7 @@ static void run_input_side(backward *b) {
                                           .src = b->dh,
                                           .ld_src = width,
                                           .src_rows = from,
-                                          .dst = grad_of(b, m->embed),
+                                          .dst = grad_of(b, m->embed.at),
                                           .ld_dst = width,
                                           .dst_rows = to,
                                           .accumulate = 1}));
@@ -122,7 +122,7 @@ static void run_input_side(backward *b) {
                                 .out = grads_of_linear(b, &m->merger.out)};
     const stem_grads stem = {.patch_embed = grads_of_linear(b, &m->patch_embed),
                              .class_token = grad_of(b, m->stem.class_token),
-                             .positions = grad_of(b, m->stem.positions),
+                             .positions = grad_of(b, m->stem.positions.at),
                              .norm = grads_of_norm(b, &m->stem.norm)};
     ASSERT_OK(embed_rows_vjp(x, m, &f->text, &f->vision, b->dh, d_features));
     ASSERT_OK(vision_vjp(x, m, &f->vision, &f->vision_taps.list, &f->vision_trace, d_features,
@@ -183,9 +183,10 @@ static int check_parameters(backward *b, golden *g, const char *prefix) {
         snprintf(name, sizeof name, "%s%s", prefix, t.name);
         if (golden_has(g, name)) {
             if (cancels(b, name)) {
-                check_cancelled(b, g, name, grad_of(b, t.data), t.rows);
+                check_cancelled(b, g, name, grad_of(b, t.data.at), t.rows);
             } else {
-                check_grad(b, name, grad_of(b, t.data), golden_f32(g, name, NULL), t.rows * t.cols);
+                check_grad(b, name, grad_of(b, t.data.at), golden_f32(g, name, NULL),
+                           t.rows * t.cols);
             }
             n++;
         }
@@ -352,14 +353,14 @@ Test(parity_grads, a_head_of_its_own_has_a_gradient_of_its_own) {
     run_input_side(&b);
     const model *m = &b.f.t.m;
     const int64_t width = m->text.width;
-    check_grad(&b, "lm_head.weight", grad_of(&b, m->head.w),
+    check_grad(&b, "lm_head.weight", grad_of(&b, m->head.w.at),
                golden_f32(&g, "model_untied_f16.grad.param.lm_head.weight", NULL),
                m->vocab * width);
     const int32_t *listed = golden_i32(&g, "model_untied_f16.embed_rows", &n_listed);
     const float *expected = golden_f32(&g, "model_untied_f16.grad.embed_rows", NULL);
     cr_assert_gt(n_listed, 0);
     for (int64_t i = 0; i < n_listed; i++) {
-        check_grad(&b, "embedding row", grad_of(&b, m->embed) + listed[i] * width,
+        check_grad(&b, "embedding row", grad_of(&b, m->embed.at) + listed[i] * width,
                    expected + i * width, width);
     }
     tiny_forward_finish(&b.f);

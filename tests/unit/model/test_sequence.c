@@ -153,7 +153,7 @@ Test(sequence, features_go_to_image_rows_and_their_gradient_comes_back) {
     /* Host memory on this backend. */
     cr_assert_arr_eq(back, marked, (size_t)(n * width) * sizeof *marked);
     cr_assert_eq(h[f.text.image_rows[1] * width], (float)(f.vision.feature_of[1] * width));
-    cr_assert_arr_eq(h + (s.n - 1) * width, f.t.m.embed + s.ids[s.n - 1] * width,
+    cr_assert_arr_eq(h + (s.n - 1) * width, (float *)f.t.m.embed.at + s.ids[s.n - 1] * width,
                      (size_t)width * sizeof *h);
 
     const sequence none = {.ids = s.ids, .n = 1};

@@ -49,7 +49,7 @@ Test(weights_map, computed_tables_are_ignored) {
 
 Test(weights_map, tensors_that_have_no_use_are_skipped_by_the_beginning_of_their_names) {
     weights_map *map = NULL;
-    ASSERT_OK(weights_map_create(&map));
+    ASSERT_OK(weights_map_create(MIP_DTYPE_F32, &map));
     cr_assert_not(weights_map_skips(map, "tower.layers.3.fc1.bias"));
     ASSERT_OK(weights_map_skip(map, "tower.layers.%d.", 3));
     ASSERT_OK(weights_map_skip(map, "tower.last."));
@@ -62,12 +62,13 @@ Test(weights_map, tensors_that_have_no_use_are_skipped_by_the_beginning_of_their
 
 /* A model of one fused matrix and one vector. */
 typedef struct two_weights {
-    float *fused, *norm;
+    dev_matrix fused;
+    float *norm;
     weights_map *map;
 } two_weights;
 
 static void list_two(two_weights *w) {
-    ASSERT_OK(weights_map_create(&w->map));
+    ASSERT_OK(weights_map_create(MIP_DTYPE_F32, &w->map));
     ASSERT_OK(weights_map_vector(w->map, &w->norm, 6));
     ASSERT_OK(weights_map_tensor(w->map, 6, "language_model.norm.weight"));
     ASSERT_OK(weights_map_matrix(w->map, &w->fused, 5, 6));
@@ -93,10 +94,10 @@ Test(weights_map, tensors_fill_a_fused_matrix_row_after_row) {
     cr_assert_eq(w.map->n_bytes, 512); // 6 and 30 floats, each on its own 256 bytes
     weights_map_point(w.map, block);
     cr_assert_eq(w.norm, block);
-    cr_assert_eq(w.fused, block + 64);
+    cr_assert_eq(w.fused.at, block + 64);
     const weight_place *k = weights_map_find(w.map, "language_model.layers.0.k");
     cr_assert_eq(k, weights_map_find(w.map, "model.layers.0.k"));
-    cr_assert_eq(weights_map_data(w.map, k), w.fused + 18);
+    cr_assert_eq(weights_map_data(w.map, k).at, block + 64 + 18);
     cr_assert_null(weights_map_find(w.map, "model.layers.1.k"));
     weights_map_destroy(w.map);
 }

@@ -98,7 +98,7 @@ Test(plan, the_rate_is_measured_and_the_arena_given_back) {
     ASSERT_OK(cpu_backends_register());
     ASSERT_OK(backend_open("cpu", &backend));
     ASSERT_OK(exec_init(&x, backend, 0, false));
-    ASSERT_OK(plan_measure_rate(&x, 16, 32, 24, &rate));
+    ASSERT_OK(plan_measure_rate(&x, MIP_DTYPE_F32, 16, 32, 24, &rate));
     cr_expect_gt(rate, 1e5);  // an abacus with threads
     cr_expect_lt(rate, 1e15); // no machine yet
     cr_expect_eq(x.arena.used_bytes, 0);

@@ -101,8 +101,8 @@ float *fixture_weights(const model *m) {
     model_tensor t;
     cr_assert_not_null(copy);
     for (int i = 0; model_tensor_at(m, i, &t); i++) {
-        float *to = copy + (t.data - (const float *)m->weights);
-        ASSERT_OK(exec_download(m->x, to, t.data, (size_t)(t.rows * t.cols) * sizeof *to));
+        float *to = copy + ((const float *)t.data.at - (const float *)m->weights);
+        ASSERT_OK(exec_download(m->x, to, t.data.at, (size_t)(t.rows * t.cols) * sizeof *to));
     }
     return copy;
 }

@@ -128,8 +128,7 @@ static float *listed_rows(golden_edit *g, const char *parameter, int64_t *n) {
     ASSERT_OK(model_tensor_find(&g->t.m, parameter + strlen("model."), &t)); // the canonical name
     ASSERT_OK(ARENA_NEW(&g->memory, list->n * t.cols, &rows));
     for (int64_t i = 0; i < list->n; i++) {
-        ASSERT_OK(exec_download(&g->t.x, rows + i * t.cols, t.data + list->neurons[i] * t.cols,
-                                (size_t)t.cols * sizeof *rows));
+        ASSERT_OK(model_tensor_row(&g->t.x, &t, list->neurons[i], rows + i * t.cols));
     }
     *n = list->n * t.cols;
     return rows;

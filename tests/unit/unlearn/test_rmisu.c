@@ -126,7 +126,7 @@ static void only_listed_rows_change(bool vision) {
     ASSERT_OK(edit_rows_create(&f.t.m, &f.set, f.config.layer, &rows));
     for (int i = 0; i < rows.n; i++) {
         const edit_layer *l = &rows.layers[i];
-        mark_rows(&f, l, l->ffn_in->w, l->ffn_in->in, what);
+        mark_rows(&f, l, l->ffn_in->w.at, l->ffn_in->in, what);
         if (l->ffn_in->bias != NULL) {
             mark_rows(&f, l, l->ffn_in->bias, 1, what);
         }

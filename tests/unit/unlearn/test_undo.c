@@ -57,7 +57,7 @@ static void loads_as_it_was_in_memory(const char *folder, mip_dtype dtype) {
         ASSERT_OK(convert_to_f32(dtype, bytes, 1, &expected[i]));
     }
     model loaded;
-    ASSERT_OK(model_load(&s.f.t.x, s.model_dir, &loaded));
+    ASSERT_OK(model_load(&s.f.t.x, s.model_dir, MIP_DTYPE_F32, &loaded));
     cr_assert_eq(loaded.weights_bytes, s.f.t.m.weights_bytes);
     float *found = fixture_weights(&loaded);
     cr_assert_eq(memcmp(found, expected, s.f.t.m.weights_bytes), 0);
