@@ -7,7 +7,7 @@ What    runs the modules of scripts/goldens: the tiny models and their cases (tr
         attribution and the released code's location of neurons (both). Checks the oracle first
         and stops at the first failed check.
 Usage   python scripts/make_goldens.py [--out tests/golden]
-            [--only qwen25vl qwen2vl llava causal tokenizer tokenizers image adamw edit attribution
+            [--only qwen25vl qwen2vl llava causal bf16 tokenizer tokenizers image adamw edit attribution
             official]
 Needs   pip install -r scripts/goldens/requirements.txt; two runs write the same bytes."""
 
@@ -28,7 +28,8 @@ import transformers  # noqa: E402
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from goldens import adamw, attribution, base, causal_tiny, edit, family_cases, images  # noqa: E402
+from goldens import adamw, attribution, base, bf16, causal_tiny, edit, family_cases  # noqa: E402
+from goldens import images  # noqa: E402
 from goldens import llava_tiny, qwen25vl_cases, qwen25vl_tiny, qwen2vl_tiny, text  # noqa: E402
 from goldens import official, tokenizers_other  # noqa: E402
 
@@ -44,6 +45,7 @@ PARTS = {
     "qwen2vl": lambda out: family_cases.make(qwen2vl_tiny, out / qwen2vl_tiny.FAMILY),
     "llava": lambda out: family_cases.make(llava_tiny, out / llava_tiny.FAMILY),
     "causal": causal_tiny.make,
+    "bf16": bf16.make,  # after the cases of all families
     "tokenizer": lambda out: text.make(out, out / qwen25vl_tiny.FAMILY / "model" / "tokenizer.json"),
     "tokenizers": tokenizers_other.make,
     "image": lambda out: images.make(out, out / qwen25vl_tiny.FAMILY / "model" / "preprocessor_config.json"),

@@ -91,9 +91,9 @@ def write_text_files(name, folder):
     write_json(folder / "generation_config.json", {"eos_token_id": end, "pad_token_id": pad})
 
 
-def load(name, folder):
+def load(name, folder, dtype=torch.float32):
     model, report = MODELS[name][0].from_pretrained(
-        str(folder), dtype=torch.float32, attn_implementation="eager", output_loading_info=True
+        str(folder), dtype=dtype, attn_implementation="eager", output_loading_info=True
     )
     for key in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs"):
         require(not report.get(key), f"{folder}: {key} = {report.get(key)}")

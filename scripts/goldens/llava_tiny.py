@@ -105,8 +105,8 @@ def write_models(root):
     write_json(folder / "generation_config.json", GENERATION)
 
 
-def load(folder):
-    return qwen25vl_tiny.load_checked(LlavaForConditionalGeneration, folder)
+def load(folder, dtype=torch.float32):
+    return qwen25vl_tiny.load_checked(LlavaForConditionalGeneration, folder, dtype)
 
 
 class Processor:

@@ -215,11 +215,11 @@ def write_models(root):
     write_text_files(root / "model_untied_f16")
 
 
-def load_checked(model_class, folder):
-    """A fresh F32 eager CPU model (module state such as rope_deltas must not survive
+def load_checked(model_class, folder, dtype=torch.float32):
+    """A fresh eager CPU model (module state such as rope_deltas must not survive
     a case), checked."""
     model, report = model_class.from_pretrained(
-        str(folder), dtype=torch.float32, attn_implementation="eager", output_loading_info=True
+        str(folder), dtype=dtype, attn_implementation="eager", output_loading_info=True
     )
     for key in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs"):
         require(not report.get(key), f"{folder}: {key} = {report.get(key)}")
@@ -227,5 +227,5 @@ def load_checked(model_class, folder):
     return model
 
 
-def load(folder):
-    return load_checked(Qwen2_5_VLForConditionalGeneration, folder)
+def load(folder, dtype=torch.float32):
+    return load_checked(Qwen2_5_VLForConditionalGeneration, folder, dtype)

@@ -9,6 +9,7 @@ Used by family_cases.py."""
 
 import copy
 
+import torch
 from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
 from transformers.models.qwen2_vl.processing_qwen2_vl import Qwen2VLProcessor
 
@@ -71,8 +72,8 @@ def write_models(root):
     write_json(folder / "generation_config.json", GENERATION)
 
 
-def load(folder):
-    return qwen25vl_tiny.load_checked(Qwen2VLForConditionalGeneration, folder)
+def load(folder, dtype=torch.float32):
+    return qwen25vl_tiny.load_checked(Qwen2VLForConditionalGeneration, folder, dtype)
 
 
 def load_processor(folder):
