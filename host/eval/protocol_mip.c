@@ -16,6 +16,7 @@
 #include "eval/answer_parse.h"
 #include "eval/eval_log.h"
 #include "io/config.h"
+#include "tensor/dtype.h"
 
 static const char PROTOCOL[] = "mip";
 static const uint32_t OUR_TASKS =
@@ -90,10 +91,10 @@ static mip_status hash_prompt(const eval_job *job, const prompt *p, char out[HAS
     mip_status status = MIP_OK;
     str_init(&settings);
     MIP_TRY_GOTO(hash_stream_create(&h));
-    MIP_TRY_GOTO(str_printf(&settings, "%s %" PRId64 " %.17g %d %" PRId64 " %" PRId64 "\n",
-                            PROTOCOL, job->decode.max_new_tokens, job->decode.repetition_penalty,
-                            job->option_likelihood, job->maker->patches.min_pixels,
-                            job->maker->patches.max_pixels));
+    MIP_TRY_GOTO(str_printf(&settings, "%s %s %" PRId64 " %.17g %d %" PRId64 " %" PRId64 "\n",
+                            PROTOCOL, dtype_name(job->dtype), job->decode.max_new_tokens,
+                            job->decode.repetition_penalty, job->option_likelihood,
+                            job->maker->patches.min_pixels, job->maker->patches.max_pixels));
     for (int i = 0; i < p->source->n_images; i++) {
         MIP_TRY_GOTO(str_printf(&settings, "%s\n", p->source->images[i]));
     }

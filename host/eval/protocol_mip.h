@@ -31,6 +31,7 @@ typedef struct eval_job {
     prompt_maker *maker; // borrowed: data set, tokenizer, pictures
     answerer answers;
     const char *model_sha; // what a record is keyed by: equal weights, equal string
+    mip_dtype dtype;       // of the weight matrices in memory
     const char *path;      // items.jsonl, its folder must exist; NULL: no file (planning)
     uint32_t sets;         // EVAL_SET_BIT
     uint32_t tasks;        // DATASET_BIT(RECORD_MCQ), _GEN, _CLOZE

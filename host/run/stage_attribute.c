@@ -18,7 +18,7 @@
 #include "run/run_manifest.h"
 #include "store/h5_attribution.h"
 
-static const char decisive_settings[] = "seed data.forget attribute.";
+static const char decisive_settings[] = "seed model.dtype data.forget attribute.";
 static const ig_reuse all_reuse = {.prefix = true, .clean_node = true};
 
 /* The work of one sample in one modality, as exec_run_planned wants it. */

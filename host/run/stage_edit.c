@@ -23,7 +23,7 @@
 #include "unlearn/undo.h"
 
 enum { SAVE_EVERY_STEPS = 50 };
-static const char decisive_settings[] = "seed data.forget attribute. edit.";
+static const char decisive_settings[] = "seed model.dtype data.forget attribute. edit.";
 
 /* The rows of one side with their prompts, kept for the whole edit. */
 typedef struct edit_samples {

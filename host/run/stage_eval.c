@@ -13,7 +13,7 @@
 #include "io/json_write.h"
 #include "run/run_manifest.h"
 
-static const char decisive_settings[] = "seed data.forget attribute. edit. eval.";
+static const char decisive_settings[] = "seed model.dtype data.forget attribute. edit. eval.";
 
 typedef struct eval_progress {
     progress *bar;
@@ -37,6 +37,7 @@ static eval_job job_of(experiment *e, session *s, const char *model_sha, const c
     return (eval_job){.maker = &e->maker,
                       .answers = answerer_of_session(s),
                       .model_sha = model_sha,
+                      .dtype = e->config.model.dtype,
                       .path = path,
                       .sets = c->sets,
                       .tasks = c->tasks,

@@ -114,11 +114,12 @@ static mip_status fingerprint(const rmisu_work *w, int64_t *out) {
     mip_status status = MIP_OK;
     str s;
     str_init(&s);
-    MIP_TRY_GOTO(str_printf(&s, "%d %d %lld %d %a %d %a %a %d %lld %lld %a %a %a %a %llu\n",
-                            (int)c->prune, (int)c->train, (long long)c->layer, (int)c->positions,
-                            c->strength, (int)c->directions, c->gamma, c->lr, (int)c->schedule,
-                            (long long)w->n_steps, (long long)c->batch, c->weight_decay, c->beta1,
-                            c->beta2, c->eps, (unsigned long long)w->options->seed));
+    MIP_TRY_GOTO(str_printf(&s, "%d %d %d %lld %d %a %d %a %a %d %lld %lld %a %a %a %a %llu\n",
+                            (int)w->m->embed.dtype, (int)c->prune, (int)c->train,
+                            (long long)c->layer, (int)c->positions, c->strength, (int)c->directions,
+                            c->gamma, c->lr, (int)c->schedule, (long long)w->n_steps,
+                            (long long)c->batch, c->weight_decay, c->beta1, c->beta2, c->eps,
+                            (unsigned long long)w->options->seed));
     for (int i = 0; i < w->rows.n; i++) {
         const edit_layer *l = &w->rows.layers[i];
         MIP_TRY_GOTO(str_printf(&s, "%d %d\n", (int)l->modality, l->layer));

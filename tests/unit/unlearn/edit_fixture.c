@@ -55,8 +55,13 @@ static void choose_neurons(edit_fixture *f, edit_modality modality, int n_layers
 }
 
 void fixture_open(edit_fixture *f, const char *backend, const char *folder, bool vision) {
+    fixture_open_as(f, backend, folder, MIP_DTYPE_F32, vision);
+}
+
+void fixture_open_as(edit_fixture *f, const char *backend, const char *folder, mip_dtype dtype,
+                     bool vision) {
     memset(f, 0, sizeof *f);
-    tiny_model_open(&f->t, backend, folder, 1);
+    tiny_model_open_as(&f->t, backend, folder, dtype, 1);
     const int n = FIXTURE_FORGET + FIXTURE_RETAIN;
     f->pixels =
         calloc((size_t)(n * FIXTURE_PATCHES * f->t.m.vision_desc.patch_dim), sizeof *f->pixels);
@@ -101,8 +106,9 @@ float *fixture_weights(const model *m) {
     model_tensor t;
     cr_assert_not_null(copy);
     for (int i = 0; model_tensor_at(m, i, &t); i++) {
-        float *to = copy + ((const float *)t.data.at - (const float *)m->weights);
-        ASSERT_OK(exec_download(m->x, to, t.data.at, (size_t)(t.rows * t.cols) * sizeof *to));
+        char *to = (char *)copy + ((const char *)t.data.at - (const char *)m->weights);
+        ASSERT_OK(exec_download(m->x, to, t.data.at,
+                                (size_t)(t.rows * t.cols) * dtype_bytes(t.data.dtype)));
     }
     return copy;
 }

@@ -28,10 +28,14 @@ typedef struct edit_fixture {
 /* fixture_open - model `folder` on `backend`. Every second sample has an image. The set: 6 neurons
  * of every text layer, and with `vision` 4 of every vision layer. Loss at text layer 1 of 3. */
 void fixture_open(edit_fixture *f, const char *backend, const char *folder, bool vision);
+
+/* fixture_open_as - the same with weight matrices in dtype (F32 above). */
+void fixture_open_as(edit_fixture *f, const char *backend, const char *folder, mip_dtype dtype,
+                     bool vision);
 void fixture_close(edit_fixture *f);
 
 /* fixture_weights - a copy of the model's weight block, malloc; the gaps between
- * matrices are zero. */
+ * matrices are zero. Of a model in bf16: bytes, not numbers. */
 float *fixture_weights(const model *m);
 
 /* fixture_edit - rmisu_run with no state file and no callback. */

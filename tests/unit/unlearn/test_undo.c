@@ -21,15 +21,19 @@ typedef struct saved_edit {
     char model_dir[TMP_DIR_BYTES + 8];
 } saved_edit;
 
-static void saved_open(saved_edit *s, const char *folder) {
+static void saved_open_as(saved_edit *s, const char *folder, mip_dtype dtype) {
     memset(s, 0, sizeof *s);
-    fixture_open(&s->f, "ref", folder, true);
+    fixture_open_as(&s->f, "ref", folder, dtype, true);
     tmp_dir_create(s->dir);
     snprintf(s->model_dir, sizeof s->model_dir, "%s/model", s->dir);
     fixture_edit(&s->f);
     arena_init(&s->memory);
     ASSERT_OK(edit_changes(&s->f.t.x, &s->f.t.m, &s->f.set, &s->f.config, &s->memory, &s->record));
     ASSERT_OK(edit_write_model(&s->record, s->f.t.m.dir, s->model_dir));
+}
+
+static void saved_open(saved_edit *s, const char *folder) {
+    saved_open_as(s, folder, MIP_DTYPE_F32);
 }
 
 static void saved_close(saved_edit *s) {
@@ -44,41 +48,56 @@ static void sha256_of(const char *dir, const char *name, char out[HASH_HEX_BYTES
     ASSERT_OK(hash_sha256_file(path, out));
 }
 
-/* Weights in memory after loading what was written = edited weights in memory,
- * rounded to the file's dtype. */
-static void loads_as_it_was_in_memory(const char *folder, mip_dtype dtype) {
+/* Weights in memory (matrices as `memory`) after loading what was written = edited weights
+ * in memory, rounded to the file's dtype. */
+static void loads_as_it_was_in_memory(const char *folder, mip_dtype file, mip_dtype memory) {
     saved_edit s;
-    saved_open(&s, folder);
-    float *expected = fixture_weights(&s.f.t.m);
-    const size_t n = s.f.t.m.weights_bytes / sizeof(float);
-    for (size_t i = 0; i < n; i++) {
-        unsigned char bytes[4];
-        ASSERT_OK(convert_from_f32(dtype, &expected[i], 1, bytes));
-        ASSERT_OK(convert_to_f32(dtype, bytes, 1, &expected[i]));
-    }
     model loaded;
-    ASSERT_OK(model_load(&s.f.t.x, s.model_dir, MIP_DTYPE_F32, &loaded));
+    model_tensor expected;
+    model_tensor found;
+    saved_open_as(&s, folder, memory);
+    ASSERT_OK(model_load(&s.f.t.x, s.model_dir, memory, &loaded));
     cr_assert_eq(loaded.weights_bytes, s.f.t.m.weights_bytes);
-    float *found = fixture_weights(&loaded);
-    cr_assert_eq(memcmp(found, expected, s.f.t.m.weights_bytes), 0);
+    for (int i = 0; model_tensor_at(&s.f.t.m, i, &expected); i++) {
+        cr_assert(model_tensor_at(&loaded, i, &found));
+        float *row = malloc((size_t)expected.cols * sizeof *row);
+        float *loaded_row = malloc((size_t)expected.cols * sizeof *row);
+        unsigned char *bytes = malloc((size_t)expected.cols * sizeof *row);
+        for (int64_t r = 0; r < expected.rows; r++) {
+            ASSERT_OK(model_tensor_row(&s.f.t.x, &expected, r, row));
+            ASSERT_OK(convert_from_f32(file, row, expected.cols, bytes));
+            ASSERT_OK(convert_to_f32(file, bytes, expected.cols, row));
+            ASSERT_OK(model_tensor_row(&s.f.t.x, &found, r, loaded_row));
+            cr_assert_arr_eq(loaded_row, row, (size_t)expected.cols * sizeof *row, "row %lld of %s",
+                             (long long)r, expected.name);
+        }
+        free(row);
+        free(loaded_row);
+        free(bytes);
+    }
     model_destroy(&loaded);
-    free(found);
-    free(expected);
     saved_close(&s);
 }
 
 Test(undo, an_edited_f32_checkpoint_loads_as_the_model_was_in_memory) {
-    loads_as_it_was_in_memory("model", MIP_DTYPE_F32);
+    loads_as_it_was_in_memory("model", MIP_DTYPE_F32, MIP_DTYPE_F32);
 }
 
 Test(undo, an_edited_sharded_bf16_checkpoint_loads_as_the_model_rounded_to_bf16) {
-    loads_as_it_was_in_memory("model_sharded_bf16", MIP_DTYPE_BF16);
+    loads_as_it_was_in_memory("model_sharded_bf16", MIP_DTYPE_BF16, MIP_DTYPE_F32);
 }
 
 /* A plain FFN with biases in the tower; LLaVA with tensors that are not loaded as well. */
 Test(undo, edited_checkpoints_of_other_families_load_as_the_model_was_in_memory) {
-    loads_as_it_was_in_memory("qwen2vl_tiny/model", MIP_DTYPE_BF16);
-    loads_as_it_was_in_memory("llava_tiny/model", MIP_DTYPE_F16);
+    loads_as_it_was_in_memory("qwen2vl_tiny/model", MIP_DTYPE_BF16, MIP_DTYPE_F32);
+    loads_as_it_was_in_memory("llava_tiny/model", MIP_DTYPE_F16, MIP_DTYPE_F32);
+}
+
+/* What was computed with is what is saved: bf16 numbers, in the file's dtype. */
+Test(undo, edits_of_models_in_bf16_load_as_they_were_in_memory) {
+    loads_as_it_was_in_memory("model_sharded_bf16", MIP_DTYPE_BF16, MIP_DTYPE_BF16);
+    loads_as_it_was_in_memory("model", MIP_DTYPE_F32, MIP_DTYPE_BF16);
+    loads_as_it_was_in_memory("qwen2vl_tiny/model", MIP_DTYPE_BF16, MIP_DTYPE_BF16);
 }
 
 Test(undo, other_files_are_copied_and_foreign_weights_are_not) {
@@ -104,11 +123,11 @@ Test(undo, other_files_are_copied_and_foreign_weights_are_not) {
     saved_close(&s);
 }
 
-static void undo_restores(const char *folder, int64_t n_files) {
+static void undo_restores(const char *folder, mip_dtype memory, int64_t n_files) {
     saved_edit s;
     int64_t n_restored = -1;
     char sha256[HASH_HEX_BYTES], original[HASH_HEX_BYTES];
-    saved_open(&s, folder);
+    saved_open_as(&s, folder, memory);
     cr_assert_eq(s.record.n_files, n_files);
     for (int64_t i = 0; i < n_files; i++) {
         sha256_of(s.model_dir, s.record.files[i].name, sha256);
@@ -127,12 +146,14 @@ static void undo_restores(const char *folder, int64_t n_files) {
 }
 
 Test(undo, restores_the_sha256_of_a_single_file) {
-    undo_restores("model", 1);
-    undo_restores("llava_tiny/model", 1);
+    undo_restores("model", MIP_DTYPE_F32, 1);
+    undo_restores("model", MIP_DTYPE_BF16, 1);
+    undo_restores("llava_tiny/model", MIP_DTYPE_F32, 1);
 }
 
 Test(undo, restores_the_sha256_of_every_shard) {
-    undo_restores("model_sharded_bf16", 2);
+    undo_restores("model_sharded_bf16", MIP_DTYPE_F32, 2);
+    undo_restores("model_sharded_bf16", MIP_DTYPE_BF16, 2);
 }
 
 Test(undo, of_a_run_folder_reads_the_record_from_edit_h5) {
