@@ -19,6 +19,7 @@
 #include "cpu/cpu_backend.h"
 #include "cpu/cpu_libraries.h"
 #include "cpu/cpu_threads.h"
+#include "cpu/tile_gemm.h"
 #include "image/image_libraries.h"
 #include "io/io_libraries.h"
 #include "io/json_write.h"
@@ -92,12 +93,22 @@ static mip_status add_vectors(findings *f, const machine *m) {
     return MIP_OK;
 }
 
+static void add_bf16(findings *f) {
+    const bool fast = tile_has_bf16();
+    add(f, (finding){.group = "machine",
+                     .name = "bf16",
+                     .value = fast ? "products of bf16 weights run on amx"
+                                   : "products of bf16 weights run in f32",
+                     .meaning = fast ? NULL : "model.dtype bf16 halves the memory, not the time"});
+}
+
 static mip_status add_machine(findings *f, const machine *m) {
     char *cpu = NULL;
     MIP_TRY(arena_strdup(f->memory, m->cpu[0] != '\0' ? m->cpu : "unknown", &cpu));
     add(f, (finding){.group = "machine", .name = "processor", .value = cpu});
     MIP_TRY(add_cores(f, m));
     MIP_TRY(add_memory(f, m));
+    add_bf16(f);
     return add_vectors(f, m);
 }
 

@@ -57,4 +57,11 @@ expect "an attribution in bf16 is no attribution in f32" 2 err='other settings' 
     edit "$config" --set output="$run"
 expect "undo" 0 -- edit --undo "$run"
 verdict "gives the original bytes" cmp "$run/model/model.safetensors" $tiny/model/model.safetensors
+
+# --- doctor and bench -----------------------------------------------------------------------------
+DNNL_MAX_CPU_ISA=AVX2 expect "doctor says what bf16 is worth" 0 \
+    out='ok bf16 +products of bf16 weights run in f32' out='halves the memory, not the time' -- doctor
+expect "bench gemm" 0 out='^F32 +512 +2048 +2048 +[1-9]' out='^BF16 +512 +2048 +2048 +[1-9]' -- \
+    bench gemm
+expect "no other benchmark" 2 err="no benchmark 'ops'" err='hint: mip bench gemm' -- bench ops
 finish
