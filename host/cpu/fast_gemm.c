@@ -19,6 +19,7 @@
 #include "base/status_priv.h"
 #include "cpu/bf16_rows.h"
 #include "cpu/cpu_threads.h"
+#include "cpu/few_rows_gemm.h"
 #include "cpu/simd.h"
 #include "cpu/tile_gemm.h"
 
@@ -207,6 +208,9 @@ mip_status fast_gemm(void *self, const mip_gemm_args *args) {
     if (args->k == 0) {
         run_empty_sum(args);
         return MIP_OK;
+    }
+    if (args->few_rows && args->form == MIP_GEMM_NT) {
+        return few_rows_gemm(args);
     }
     const cut by = cut_make(args);
     const int64_t n_panels = by.n_row_panels * by.n_column_panels;

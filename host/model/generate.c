@@ -157,6 +157,7 @@ static mip_status first_tokens(generation *g, const sequence *prompts) {
     const size_t mark = exec_mark(g->x);
     prefill p = {0};
     MIP_TRY_GOTO(prefill_run(g->x, g->m, g->n_prompts, prompts, &g->cache, g->begin, &p));
+    g->x->few_rows = true; // from here on a row per sequence
     for (int64_t i = 0; i < g->n_prompts; i++) {
         g->rows[i] = prefill_last_row(&p, i);
         g->live[i].position = prefill_next_position(&p, i);
@@ -233,6 +234,7 @@ mip_status generate_greedy(exec *x, const model *m, int64_t n, const sequence *p
         MIP_TRY_GOTO(step(&g));
     }
 out:
+    x->few_rows = false;
     generation_free(&g);
     exec_release(x, mark);
     if (status != MIP_OK) {

@@ -29,6 +29,7 @@ typedef struct exec {
     void *stream;
     device_arena arena;
     bool dry;
+    bool few_rows; // set while steps of decoding run; goes to gemm (see mip_gemm_args)
     exec_counts counts;
 } exec;
 

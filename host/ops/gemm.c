@@ -49,6 +49,7 @@ mip_status gemm_run(exec *x, mip_gemm_args args) {
     op_count(x, MIP_OP_GEMM, m * k + b_elems + c_elems + (args.bias != NULL ? n : 0.0),
              2.0 * m * n * k, m * n * k);
     args.stream = x->stream;
+    args.few_rows = x->few_rows;
     if (!x->dry) {
         MIP_TRY(b->ops.gemm(b->self, &args));
     }

@@ -54,6 +54,9 @@ typedef struct mip_gemm_args {
     int64_t ldc;
     const float *bias; // dev [n] added to each row; NULL = none
     int accumulate;
+    /* 1 = a handful of rows, as in a step of decoding: reading b once is what counts. May choose
+     * another order of the sums, for any number of rows. */
+    int few_rows;
 } mip_gemm_args;
 
 /* ---- norm: y = (x - mean?) * rstd * w + b. RMS has no mean and no b -------------------------- */
