@@ -371,21 +371,30 @@ static void sum_activation(const vision_run *r, int l, double *activation) {
     }
 }
 
-static mip_status combine(const vision_run *r, int l, const double *activation, float *score) {
+static mip_status combine(const vision_run *r, int l, const double *activation, float *score,
+                          float *path_share) {
     const int64_t ffn = r->m->vision.ffn;
     const double rows = (double)r->n_tapped;
+    double own = 0;
+    double other = 0;
     for (int64_t j = 0; j < ffn; j++) {
         double fisher = 0;
+        double alone = 0; // of the neuron itself
         for (int k = 0; k < r->rule->n; k++) {
-            fisher += r->rule->weight[k] * ((double)r->own[k * ffn + j] + r->along[k]) / rows;
+            const double square = (double)r->own[k * ffn + j];
+            fisher += r->rule->weight[k] * (square + r->along[k]) / rows;
+            alone += r->rule->weight[k] * square / rows * activation[j];
         }
         score[j] = (float)((activation[j] + r->chosen.q) * fisher);
+        own += fabs(alone);
+        other += fabs((double)score[j] - alone);
         if (!isfinite(score[j])) {
             MIP_FAIL(MIP_E_NUMERIC, "look at the weights: mip inspect MODEL",
                      "sample %s, vision layer %d: score of neuron %lld is not finite",
                      r->sample->id, l, (long long)j);
         }
     }
+    *path_share = (float)path_share_of(own, other);
     return MIP_OK;
 }
 
@@ -407,15 +416,14 @@ static mip_status score_layer(vision_run *r, int l, attribution_sample *out) {
         MIP_TRY_GOTO(descend(r, &r->clean, l, r->rule->n - 1));
     }
     sum_activation(r, l, activation);
-    MIP_TRY_GOTO(combine(r, l, activation, score));
+    MIP_TRY_GOTO(combine(r, l, activation, score, &out->path_share[l]));
     MIP_TRY_GOTO(path_choose(&r->chosen, score, activation));
     if (r->costly.nodes.n > 0) {
         MIP_TRY_GOTO(carry(r, l));
     }
     path_store(&r->chosen, l, activation, out);
-    out->concentration[l] = (float)concentration_of(score, ffn, r->chosen.top_k);
-    out->completeness[l] = NAN; // a Fisher score is no integral
-    out->completeness_abs[l] = NAN;
+    out->n_nodes[l] = r->rule->n;
+    attribution_no_integral(out, l);
 out:
     free(activation);
     return status;

@@ -228,3 +228,17 @@ mip_status ig_carry(const ig_run *r, ig_group *g, int l, const ig_layer *evaluat
     exec_release(r->x, mark);
     return MIP_OK;
 }
+
+mip_status ig_follow(const ig_run *r, ig_group *g, int l) {
+    for (int below = 0; below < l; below++) {
+        const size_t mark = exec_mark(r->x);
+        node_taps taps;
+        ig_layer passed;
+        node_taps_whole(&g->nodes, below, ig_activation(r, below), &taps);
+        MIP_TRY(scored_forward(r, g, below, &taps.list, &passed));
+        MIP_TRY(scored_tangents(r, g, below, &taps.list, &passed));
+        MIP_TRY(ig_carry(r, g, below, &passed, true));
+        exec_release(r->x, mark);
+    }
+    return MIP_OK;
+}

@@ -16,7 +16,7 @@
 
 #include "attr/node_group.h"
 #include "attr/path.h"
-#include "attr/quadrature.h"
+#include "attr/refinement.h"
 #include "attr/sample_front.h"
 #include "io/config.h"
 
@@ -34,7 +34,10 @@ typedef struct ig_run {
     exec *x;
     const model *m;
     const config_attribute *config;
-    const quadrature *rule;
+    const quadrature *base; // of the carried nodes
+    const quadrature *rule; // of the current layer: base, or refined.rule
+    refinement fresh;       // base cut into pieces, where it is adaptive
+    refinement refined;     // the current layer's
     sample_front front;
     lm_context lm;
     int64_t n_tapped; // p
@@ -45,8 +48,8 @@ typedef struct ig_run {
     ig_group clean;    // one copy: the clean run; carries tangents when it serves as node alpha = 1
     stack_trace trace; // of the clean run
     float **lambda;    // host [L + 1] dev [R, C]: dlogp/dh of the clean run
-    bool clean_node;   // the last node of the rule is the clean run
-    ig_group costly;   // the other nodes
+    bool clean_node;   // the last node of the base rule is the clean run
+    ig_group costly;   // its other nodes
     ig_group zero;     // alpha = 0, forward only: F with layer and path at zero
     path chosen;
     float *grad; // host [nodes, p, F]
@@ -91,5 +94,9 @@ mip_status ig_value(const ig_run *r, const ig_group *g, int l, const tap_list *t
  * seed; the state (where move_state) goes on with "layer l path-scaled". */
 mip_status ig_carry(const ig_run *r, ig_group *g, int l, const ig_layer *evaluated,
                     bool move_state);
+
+/* ig_follow - move a new group past the chosen layers 0 .. l - 1 without evaluating it there:
+ * the state and tangents, bit for bit, of a node carried from the beginning. */
+mip_status ig_follow(const ig_run *r, ig_group *g, int l);
 
 #endif

@@ -2,6 +2,7 @@
 /* host/attr/ig_text.c - see ig_text.h. */
 #include "attr/ig_text.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,9 +71,13 @@ static mip_status clean_backward(ig_run *r) {
     return stack_vjp(&call, &r->trace, 0, s->n_layers, dh, NULL, r->lambda);
 }
 
+static int most_nodes(const ig_run *r) {
+    return (int)(r->config->max_nodes > r->base->n ? r->config->max_nodes : r->base->n);
+}
+
 static mip_status run_create(ig_run *r, const labelled_sample *s, ig_reuse reuse) {
     const stack *st = &r->m->text;
-    const quadrature *rule = r->rule;
+    const quadrature *base = r->base;
     const double zero = 0.0;
     int64_t first_row = 0;
     MIP_TRY(choose_rows(r, s, reuse.prefix, &first_row));
@@ -83,21 +88,26 @@ static mip_status run_create(ig_run *r, const labelled_sample *s, ig_reuse reuse
 
     const int64_t layer_elems = r->n_tapped * st->ffn;
     r->a_host = calloc((size_t)(st->n_layers * layer_elems), sizeof(float));
-    r->grad = calloc((size_t)(rule->n * layer_elems), sizeof(float));
+    const int64_t n_nodes = base->adaptive ? most_nodes(r) : base->n;
+    r->grad = calloc((size_t)(n_nodes * layer_elems), sizeof(float));
     r->lambda = calloc((size_t)st->n_layers + 1, sizeof *r->lambda);
     if (r->a_host == NULL || r->grad == NULL || r->lambda == NULL) {
-        MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate the gradients of %d nodes", rule->n);
+        MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate the gradients of %lld nodes",
+                 (long long)n_nodes);
     }
     MIP_TRY(EXEC_NEW(r->x, st->n_layers * layer_elems, &r->a));
-    r->clean_node = reuse.clean_node && quadrature_has_one(rule);
+    r->clean_node = reuse.clean_node && quadrature_has_one(base);
     MIP_TRY(clean_forward(r));
     MIP_TRY(clean_backward(r));
 
-    const int n_costly = rule->n - (r->clean_node ? 1 : 0);
-    if (n_costly > 0) {
-        MIP_TRY(ig_group_create(r, n_costly, rule->node, true, &r->costly));
+    if (base->adaptive) {
+        MIP_TRY(refinement_begin(base, &r->fresh));
     }
-    if (rule->node[0] != 0.0) { // else the first node is the zeroed run
+    const int n_costly = base->n - (r->clean_node ? 1 : 0);
+    if (n_costly > 0) {
+        MIP_TRY(ig_group_create(r, n_costly, base->node, true, &r->costly));
+    }
+    if (base->node[0] != 0.0) { // else the first node is the zeroed run
         MIP_TRY(ig_group_create(r, 1, &zero, false, &r->zero));
     }
     return MIP_OK;
@@ -172,7 +182,7 @@ static mip_status score_exact(ig_run *r, int l, double logp_zero, layer_scores *
         }
         if (r->clean_node) {
             node_taps_entries(&r->clean.nodes, l, ig_activation(r, l), &j, 1, live, &taps);
-            MIP_TRY_GOTO(ig_evaluate_clean(r, r->rule->n - 1, l, &taps.list, &s));
+            MIP_TRY_GOTO(ig_evaluate_clean(r, r->base->n - 1, l, &taps.list, &s));
         }
         MIP_TRY_GOTO(reduce(r, l, logp_zero, &one));
         out->score[j] = score[j];
@@ -183,11 +193,91 @@ out:
     return status;
 }
 
-static void keep_layer(const ig_run *r, int l, const layer_scores *s, attribution_sample *out) {
+/* ---- further nodes --------------------------------------------------------------------------- */
+
+/* Nodes k0 .. k0 + n of the rule, which nothing carries: they follow the path up to layer l. */
+static mip_status evaluate_late(ig_run *r, int k0, int n, int l) {
+    mip_status status = MIP_OK;
+    const size_t mark = exec_mark(r->x);
+    ig_group late = {0};
+    ig_layer unused;
+    node_taps taps;
+    MIP_TRY_GOTO(ig_group_create(r, n, r->rule->node + k0, true, &late));
+    MIP_TRY_GOTO(ig_follow(r, &late, l));
+    node_taps_whole(&late.nodes, l, ig_activation(r, l), &taps);
+    MIP_TRY_GOTO(ig_evaluate(r, &late, k0, l, &taps.list, &unused));
+out:
+    ig_group_destroy(&late);
+    exec_release(r->x, mark);
+    return status;
+}
+
+/* Share of a's k neurons that b has not. */
+static double moved_share(const int32_t *a, const int32_t *b, int64_t k) {
+    int64_t n = 0;
+    for (int64_t i = 0; i < k; i++) {
+        bool found = false;
+        for (int64_t j = 0; j < k; j++) {
+            found = found || a[i] == b[j];
+        }
+        n += !found;
+    }
+    return (double)n / (double)k;
+}
+
+/* The most that refine_layer may need, from one round: they are all alike. */
+static mip_status refine_dry(ig_run *r, int l) {
+    const exec_counts before = r->x->counts;
+    const int room = most_nodes(r) - r->base->n;
+    if (room == 0) {
+        return MIP_OK;
+    }
+    r->x->counts = (exec_counts){0};
+    MIP_TRY(evaluate_late(r, r->base->n, room < 2 ? room : 2, l));
+    const exec_counts round = r->x->counts;
+    r->x->counts = before;
+    for (int n = 0; n < room; n += 2) {
+        exec_counts_add(&r->x->counts, &round);
+    }
+    return MIP_OK;
+}
+
+/* Add nodes until the layer is complete to the tolerance. */
+static mip_status refine_layer(ig_run *r, int l, double logp_zero, layer_scores *s, double *moved) {
+    mip_status status = MIP_OK;
+    const int64_t k = r->chosen.top_k;
+    const int64_t ffn = r->m->text.ffn;
+    int32_t *before = calloc((size_t)(2 * k), sizeof *before);
+    int32_t *after = before + k;
+    if (before == NULL) {
+        MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate %lld ranks", (long long)k);
+    }
+    while (!(s->completeness <= r->config->tolerance)) {
+        const int k0 = r->refined.rule.n;
+        const int n = refinement_grow(&r->refined, &s->profile, most_nodes(r));
+        if (n == 0) {
+            break;
+        }
+        path_best(s->score, ffn, k, before);
+        MIP_TRY_GOTO(evaluate_late(r, k0, n, l));
+        MIP_TRY_GOTO(reduce(r, l, logp_zero, s));
+        path_best(s->score, ffn, k, after);
+        *moved = moved_share(after, before, k);
+    }
+out:
+    free(before);
+    return status;
+}
+
+static void keep_layer(const ig_run *r, int l, const layer_scores *s, double moved,
+                       attribution_sample *out) {
     path_store(&r->chosen, l, s->activation, out);
+    out->n_nodes[l] = r->rule->n;
+    out->converged[l] = s->completeness <= r->config->tolerance;
+    out->moved[l] = (float)moved;
+    out->path_share[l] = (float)s->path_share;
     out->completeness[l] = (float)s->completeness;
     out->completeness_abs[l] = (float)s->completeness_abs;
-    out->concentration[l] = (float)concentration_of(s->score, r->chosen.ffn, r->chosen.top_k);
     out->log_scale[l] = (float)s->log_scale;
 }
 
@@ -199,11 +289,16 @@ static mip_status score_layer(ig_run *r, int l, attribution_sample *out) {
     ig_layer clean = {0};
     ig_layer zero = {0};
     double logp_zero = 0;
+    double moved = NAN; // nothing to compare with
     const int64_t ffn = r->m->text.ffn;
     layer_scores s = {.score = out->score + l * ffn,
                       .activation = calloc((size_t)ffn, sizeof *s.activation)};
     if (s.activation == NULL) {
         MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate %lld activations", (long long)ffn);
+    }
+    if (r->base->adaptive) {
+        r->refined = r->fresh;
+        r->rule = &r->refined.rule;
     }
     if (r->zero.nodes.n > 0) {
         node_taps_whole(&r->zero.nodes, l, ig_activation(r, l), &taps);
@@ -215,15 +310,18 @@ static mip_status score_layer(ig_run *r, int l, attribution_sample *out) {
     }
     if (r->clean_node) {
         node_taps_whole(&r->clean.nodes, l, ig_activation(r, l), &taps);
-        MIP_TRY_GOTO(ig_evaluate_clean(r, r->rule->n - 1, l, &taps.list, &clean));
+        MIP_TRY_GOTO(ig_evaluate_clean(r, r->base->n - 1, l, &taps.list, &clean));
     }
     logp_zero = r->zero.nodes.n > 0 ? logp_zero : r->logp[0];
     MIP_TRY_GOTO(reduce(r, l, logp_zero, &s));
+    if (r->base->adaptive) {
+        MIP_TRY_GOTO(r->x->dry ? refine_dry(r, l) : refine_layer(r, l, logp_zero, &s, &moved));
+    }
     if (r->config->candidate == CONFIG_CANDIDATE_EXACT) {
         MIP_TRY_GOTO(score_exact(r, l, logp_zero, &s));
     }
     MIP_TRY_GOTO(path_choose(&r->chosen, s.score, s.activation));
-    keep_layer(r, l, &s, out);
+    keep_layer(r, l, &s, moved, out);
     if (r->zero.nodes.n > 0) {
         MIP_TRY_GOTO(ig_carry(r, &r->zero, l, &zero, true));
     }
@@ -244,7 +342,7 @@ mip_status ig_text_sample(exec *x, const model *m, const labelled_sample *s,
                           attribution_sample *out) {
     mip_status status = MIP_OK;
     const size_t mark = exec_mark(x);
-    ig_run r = {.x = x, .m = m, .config = config, .rule = rule};
+    ig_run r = {.x = x, .m = m, .config = config, .base = rule, .rule = rule};
     MIP_TRY_GOTO(run_create(&r, s, reuse));
     out->logp_clean = r.logp_clean;
     for (int l = 0; l < m->text.n_layers; l++) {

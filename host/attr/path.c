@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attr/score_reduce.h"
 #include "base/status_priv.h"
 
 mip_status path_create(int n_layers, int64_t ffn, int64_t top_k,
@@ -35,19 +36,17 @@ void path_destroy(path *p) {
 
 /* Insertion into a short sorted list: a later index never passes an equal score,
  * so the first wins ties. */
-static void rank(const float *scores, int64_t n, int64_t k, int32_t *best, float *best_score) {
+void path_best(const float *scores, int64_t n, int64_t k, int32_t *best) {
     int64_t found = 0;
     for (int64_t j = 0; j < n; j++) {
-        if (found == k && !(scores[j] > best_score[k - 1])) {
+        if (found == k && !(scores[j] > scores[best[k - 1]])) {
             continue;
         }
         int64_t at = found < k ? found++ : k - 1;
-        for (; at > 0 && scores[j] > best_score[at - 1]; at--) {
+        for (; at > 0 && scores[j] > scores[best[at - 1]]; at--) {
             best[at] = best[at - 1];
-            best_score[at] = best_score[at - 1];
         }
         best[at] = (int32_t)j;
-        best_score[at] = scores[j];
     }
 }
 
@@ -59,7 +58,11 @@ mip_status path_choose(path *p, const float *scores, const double *activation) {
                      "score of layer %d, neuron %lld is not finite", layer, (long long)j);
         }
     }
-    rank(scores, p->ffn, p->top_k, p->best + layer * p->top_k, p->best_score + layer * p->top_k);
+    int32_t *best = p->best + layer * p->top_k;
+    path_best(scores, p->ffn, p->top_k, best);
+    for (int64_t i = 0; i < p->top_k; i++) {
+        p->best_score[layer * p->top_k + i] = scores[best[i]];
+    }
     p->done++;
     int64_t n = 0;
     const int32_t *chosen = path_representatives(p, layer, &n);
@@ -75,6 +78,10 @@ void path_store(const path *p, int layer, const double *activation, attribution_
         out->path_score[i] = p->best_score[i];
         out->activation[i] = (float)activation[p->best[i]];
     }
+    const float *score = p->best_score + layer * p->top_k;
+    out->concentration[layer] =
+        (float)concentration_of(out->score + layer * p->ffn, p->ffn, p->top_k);
+    out->kth_ratio[layer] = score[0] != 0 ? score[p->top_k - 1] / score[0] : 0;
 }
 
 const int32_t *path_representatives(const path *p, int layer, int64_t *n) {

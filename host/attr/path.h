@@ -36,7 +36,11 @@ void path_destroy(path *p);
  * the row sums of a, for q. MIP_E_NUMERIC if a score is not finite. */
 mip_status path_choose(path *p, const float *scores, const double *activation);
 
-/* path_store - copy a chosen layer into the sample's path, path_score and activation. */
+/* path_best - the k best of n scores, best first: what path_choose keeps. */
+void path_best(const float *scores, int64_t n, int64_t k, int32_t *best);
+
+/* path_store - a chosen layer, whose scores out holds already, into the sample's path, path_score,
+ * activation, concentration and kth_ratio. */
 void path_store(const path *p, int layer, const double *activation, attribution_sample *out);
 
 /* path_representatives - the neurons of a chosen layer that stand for it. Borrowed; *n of them. */

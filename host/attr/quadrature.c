@@ -13,7 +13,16 @@
 #include "base/status_priv.h"
 
 static const char accepted_forms[] =
-    "use left<n>, right<n>, midpoint<n>, trapezoid<n>, gauss<n> or radau<n>, for example radau5";
+    "use fast, balanced, accurate, literal or adaptive, or left<n>, right<n>, midpoint<n>, "
+    "trapezoid<n>, gauss<n> or radau<n>, for example radau5";
+
+static const struct {
+    const char *name, *rule;
+    bool adaptive;
+} named_rules[] = {
+    {"fast", "radau2", false},    {"balanced", "radau3", false}, {"accurate", "radau5", false},
+    {"literal", "right4", false}, {"adaptive", "radau5", true},
+};
 
 typedef struct legendre {
     long double p;        // P_n(x)
@@ -132,6 +141,14 @@ static const struct {
 };
 
 mip_status quadrature_parse(const char *name, quadrature *out) {
+    out->adaptive = false;
+    for (size_t i = 0; i < sizeof named_rules / sizeof named_rules[0]; i++) {
+        if (strcmp(name, named_rules[i].name) == 0) {
+            MIP_TRY(quadrature_parse(named_rules[i].rule, out));
+            out->adaptive = named_rules[i].adaptive;
+            return MIP_OK;
+        }
+    }
     const size_t letters = strcspn(name, "0123456789");
     char *end = NULL;
     const long n = strtol(name + letters, &end, 10);
@@ -159,4 +176,24 @@ mip_status quadrature_parse(const char *name, quadrature *out) {
 
 bool quadrature_has_one(const quadrature *q) {
     return q->node[q->n - 1] == 1.0;
+}
+
+mip_status quadrature_interpolate(const quadrature *q, double low, double high, double *weight) {
+    quadrature exact; // degree 2n - 1 on [low, high]
+    gauss(q->n, &exact);
+    if (exact.n != q->n) {
+        MIP_FAIL(MIP_E_INTERNAL, NULL, "gauss%d: found %d nodes", q->n, exact.n);
+    }
+    for (int k = 0; k < q->n; k++) {
+        weight[k] = 0;
+        for (int i = 0; i < exact.n; i++) {
+            const double x = low + (high - low) * exact.node[i];
+            double basis = 1;
+            for (int m = 0; m < q->n; m++) {
+                basis *= m == k ? 1.0 : (x - q->node[m]) / (q->node[k] - q->node[m]);
+            }
+            weight[k] += (high - low) * exact.weight[i] * basis;
+        }
+    }
+    return MIP_OK;
 }

@@ -66,41 +66,73 @@ typedef struct sums {
     double path_unit, path_own;
 } sums;
 
-static mip_status sum_nodes(const layer_nodes *in, config_objective objective, double log_scale,
-                            sums *s) {
-    for (int k = 0; k < in->rule->n; k++) {
-        const double w = in->rule->weight[k] * factor(in, objective, in->logp[k], log_scale);
-        s->path_unit += w * in->path_unit[k];
-        s->path_own += w * in->path_own[k];
-        for (int64_t p = 0; p < in->n_rows; p++) {
-            const float *g = in->grad + (k * in->n_rows + p) * in->ffn;
-            const float *a = in->a + p * in->ffn;
-            for (int64_t j = 0; j < in->ffn; j++) {
-                if (!isfinite(g[j])) {
-                    MIP_FAIL(MIP_E_NUMERIC, NULL,
-                             "gradient of neuron %lld at node %d (alpha %g) is not finite",
-                             (long long)j, k, in->rule->node[k]);
-                }
-                s->gradient[j] += w * (double)g[j];
-                s->own[j] += w * (double)a[j] * (double)g[j];
+static mip_status sum_node(const layer_nodes *in, int k, double f, sums *s, double *slope) {
+    const double w = in->rule->weight[k] * f;
+    s->path_unit += w * in->path_unit[k];
+    s->path_own += w * in->path_own[k];
+    *slope = f * in->path_own[k];
+    for (int64_t p = 0; p < in->n_rows; p++) {
+        const float *g = in->grad + (k * in->n_rows + p) * in->ffn;
+        const float *a = in->a + p * in->ffn;
+        double along = 0;
+        for (int64_t j = 0; j < in->ffn; j++) {
+            if (!isfinite(g[j])) {
+                MIP_FAIL(MIP_E_NUMERIC, NULL,
+                         "gradient of neuron %lld at node %d (alpha %g) is not finite",
+                         (long long)j, k, in->rule->node[k]);
             }
+            s->gradient[j] += w * (double)g[j];
+            s->own[j] += w * (double)a[j] * (double)g[j];
+            along += (double)a[j] * (double)g[j];
         }
+        *slope += f * along;
     }
     return MIP_OK;
 }
 
+static mip_status sum_nodes(const layer_nodes *in, config_objective objective, sums *s,
+                            layer_scores *out) {
+    for (int k = 0; k < in->rule->n; k++) {
+        out->profile.value[k] = value(in, objective, in->logp[k], out->log_scale);
+        MIP_TRY(sum_node(in, k, factor(in, objective, in->logp[k], out->log_scale), s,
+                         &out->profile.slope[k]));
+    }
+    out->profile.value_zero = value(in, objective, in->logp_zero, out->log_scale);
+    return MIP_OK;
+}
+
 static void completeness(const layer_nodes *in, config_objective objective, double floor,
-                         const sums *s, layer_scores *out) {
-    double integral = s->path_own;
-    for (int64_t j = 0; j < in->ffn; j++) {
-        integral += s->own[j];
+                         layer_scores *out) {
+    double integral = 0;
+    for (int k = 0; k < in->rule->n; k++) {
+        integral += in->rule->weight[k] * out->profile.slope[k];
     }
     const double clean = value(in, objective, in->logp_clean, out->log_scale);
-    const double zero = value(in, objective, in->logp_zero, out->log_scale);
-    const double difference = clean - zero;
+    const double difference = clean - out->profile.value_zero;
     const double error = fabs(integral - difference);
     out->completeness_abs = error * exp(out->log_scale);
     out->completeness = error / fmax(fabs(difference), floor * fabs(clean));
+}
+
+static void scores(const layer_nodes *in, config_score form, const sums *s, layer_scores *out) {
+    double own = 0;
+    double other = 0;
+    for (int64_t j = 0; j < in->ffn; j++) {
+        double a = 0;
+        for (int64_t p = 0; p < in->n_rows; p++) {
+            a += (double)in->a[p * in->ffn + j];
+        }
+        const bool product = form == CONFIG_SCORE_PRODUCT;
+        const double alone = product ? s->gradient[j] * a : s->own[j];
+        const double score = product ? (s->gradient[j] + s->path_unit) * (a + in->q)
+                             : form == CONFIG_SCORE_SUM ? alone + s->path_own
+                                                        : alone;
+        out->activation[j] = a;
+        out->score[j] = (float)score;
+        own += fabs(alone);
+        other += fabs(score - alone);
+    }
+    out->path_share = path_share_of(own, other);
 }
 
 mip_status reduce_layer(const layer_nodes *in, config_objective objective, config_score form,
@@ -113,23 +145,17 @@ mip_status reduce_layer(const layer_nodes *in, config_objective objective, confi
                       (long long)in->ffn);
     }
     MIP_TRY_GOTO(scale_of(in, objective, &out->log_scale));
-    MIP_TRY_GOTO(sum_nodes(in, objective, out->log_scale, &s));
-    for (int64_t j = 0; j < in->ffn; j++) {
-        out->activation[j] = 0;
-        for (int64_t p = 0; p < in->n_rows; p++) {
-            out->activation[j] += (double)in->a[p * in->ffn + j];
-        }
-        const double own = s.own[j];
-        const double product = (s.gradient[j] + s.path_unit) * (out->activation[j] + in->q);
-        out->score[j] = (float)(form == CONFIG_SCORE_PRODUCT ? product
-                                : form == CONFIG_SCORE_OWN   ? own
-                                                             : own + s.path_own);
-    }
-    completeness(in, objective, floor, &s, out);
+    MIP_TRY_GOTO(sum_nodes(in, objective, &s, out));
+    scores(in, form, &s, out);
+    completeness(in, objective, floor, out);
 out:
     free(s.gradient);
     free(s.own);
     return status;
+}
+
+double path_share_of(double own, double other) {
+    return own + other > 0 ? other / (own + other) : 0;
 }
 
 static int descending(const void *a, const void *b) {

@@ -19,7 +19,7 @@
 
 #include <mip/status.h>
 
-#include "attr/quadrature.h"
+#include "attr/refinement.h"
 #include "io/config.h"
 
 typedef struct layer_nodes {
@@ -40,12 +40,18 @@ typedef struct layer_scores {
     double log_scale;        // true derivative of F = exp(log_scale) times what the score holds
     double completeness_abs; // |integral - (F(clean) - F(zero))|
     double completeness;     // the same / max(|F(clean) - F(zero)|, floor F(clean))
+    double path_share;       // see path_share_of
+    layer_profile profile;   // F and dF/dalpha at the nodes, over exp(log_scale)
 } layer_scores;
 
 /* reduce_layer - fill out. MIP_E_NUMERIC naming the node if a gradient or a log
  * probability is not finite. */
 mip_status reduce_layer(const layer_nodes *in, config_objective objective, config_score form,
                         double floor, layer_scores *out);
+
+/* path_share_of - sum |S - own| / (sum |S - own| + sum |own|) from its two sums, own being the score
+ * without path terms; 0 when both are zero. */
+double path_share_of(double own, double other);
 
 /* concentration_of - share of the k largest |score| in the sum of all |score|;
  * 0 when all are zero. */

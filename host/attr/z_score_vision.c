@@ -71,18 +71,23 @@ static mip_status score_layer(const quadrature *rule, int l, const float *a, boo
                               attribution_sample *out) {
     float *score = out->score + l * chosen->ffn;
     const double scale = (double)(rule->n - 1) * rule->weight[0] * (double)*n_summed;
+    double own = 0;
+    double other = 0;
     int64_t n = 0;
     for (int64_t j = 0; j < chosen->ffn; j++) {
         activation[j] = absolute ? fabs((double)a[j]) : (double)a[j];
         score[j] = (float)(scale * (activation[j] + chosen->q));
+        const double alone = scale / (double)*n_summed * activation[j];
+        own += fabs(alone);
+        other += fabs((double)score[j] - alone);
     }
     MIP_TRY(path_choose(chosen, score, activation));
     path_representatives(chosen, l, &n);
     *n_summed += n;
     path_store(chosen, l, activation, out);
-    out->concentration[l] = (float)concentration_of(score, chosen->ffn, chosen->top_k);
-    out->completeness[l] = NAN; // no integral
-    out->completeness_abs[l] = NAN;
+    out->n_nodes[l] = rule->n;
+    out->path_share[l] = (float)path_share_of(own, other);
+    attribution_no_integral(out, l);
     return MIP_OK;
 }
 

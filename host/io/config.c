@@ -323,6 +323,36 @@ static mip_status mode_take(loader *l, const char *path) {
     return MIP_OK;
 }
 
+/* Adaptive nodes follow the completeness error of a text layer: what has none is refused. */
+static mip_status adaptive_check(const config_attribute *c, const char *path) {
+    static const char hint[] = "set attribute.quadrature to accurate, or change that key";
+    if (path == NULL) {
+        path = "--set";
+    }
+    if (strcmp(c->quadrature, "adaptive") != 0) {
+        return MIP_OK;
+    }
+    if ((c->modalities & CONFIG_ATTRIBUTE_TEXT) == 0) {
+        MIP_FAIL(MIP_E_CONFIG, hint,
+                 "%s: attribute.quadrature: adaptive needs text among attribute.modalities: a "
+                 "vision score is no integral",
+                 path);
+    }
+    if (c->candidate == CONFIG_CANDIDATE_EXACT) {
+        MIP_FAIL(MIP_E_CONFIG, hint,
+                 "%s: attribute.quadrature: adaptive needs attribute.candidate: whole_layer, found "
+                 "exact",
+                 path);
+    }
+    if (c->objective == CONFIG_OBJECTIVE_CE) {
+        MIP_FAIL(MIP_E_CONFIG, hint,
+                 "%s: attribute.quadrature: adaptive needs another attribute.objective than ce, a "
+                 "mean over a fixed number of nodes",
+                 path);
+    }
+    return MIP_OK;
+}
+
 mip_status config_load(arena *a, const char *path, const char *const *sets, size_t n_sets,
                        mip_config *out) {
     loader l = {.a = a, .config = out};
@@ -339,6 +369,7 @@ mip_status config_load(arena *a, const char *path, const char *const *sets, size
         MIP_TRY(set_take(&l, sets[i]));
     }
     MIP_TRY(mode_take(&l, path));
+    MIP_TRY(adaptive_check(&out->attribute, path));
     for (size_t i = 0; i < l.n_keys; i++) {
         if (l.keys[i].fallback == NULL && !l.seen[i]) {
             char expected[EXPECTED_BYTES];

@@ -112,6 +112,8 @@ typedef struct config_attribute {
     config_mode mode;
     uint32_t modalities;    // CONFIG_ATTRIBUTE_* bits
     const char *quadrature; // e.g. "radau5"; checked for form here, read by attr/quadrature
+    double tolerance;       // relative completeness error of a text layer that has converged
+    int64_t max_nodes;      // of a layer, where quadrature is adaptive
     config_score score;
     int64_t top_k;
     config_representative representative; // (h)
@@ -186,7 +188,8 @@ typedef struct mip_config {
  *   out   *out overwritten; its strings live in arena a
  *   error MIP_E_CONFIG: unknown key (with the nearest right one), wrong type, out of range, missing
  *         required key, each with file:line (or "--set"); a key set to something else than
- *         attribute.mode stands for; MIP_E_IO if the file cannot be read */
+ *         attribute.mode stands for; attribute.quadrature: adaptive with a score that has no
+ *         completeness error; MIP_E_IO if the file cannot be read */
 mip_status config_load(arena *a, const char *path, const char *const *sets, size_t n_sets,
                        mip_config *out);
 

@@ -21,9 +21,15 @@ static bool is_not_empty(const char *text) {
     return text[0] != '\0';
 }
 
-/* Rule name and number of nodes; attr/quadrature has the last word on which pairs exist. */
+/* A name, or rule and number of nodes; attr/quadrature has the last word on which pairs exist. */
 static bool is_quadrature(const char *text) {
+    static const char *const names[] = {"fast", "balanced", "accurate", "literal", "adaptive"};
     static const char *const rules[] = {"left", "right", "midpoint", "trapezoid", "gauss", "radau"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            return true;
+        }
+    }
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
         int64_t n = 0;
         if (str_has_prefix(text, rules[i]) && str_parse_i64(text + strlen(rules[i]), &n)) {
@@ -150,11 +156,20 @@ static const config_key keys[] = {
      .source = PAPER "eq. 4, 6"},
     {"attribute.quadrature", CONFIG_STRING, AT(attribute.quadrature), .fallback = "radau5",
      .is_valid = is_quadrature,
-     .expected =
-         "left, right, midpoint, trapezoid, gauss or radau and a number of nodes, like radau5",
-     .help = "Nodes of the integral over the scale of the activations: a rule and the number of "
-             "nodes.",
+     .expected = "fast, balanced, accurate, literal, adaptive or a rule like radau5",
+     .help = "Nodes of the integral over the scale of the activations: left, right, midpoint, "
+             "trapezoid, gauss or radau and the number of nodes; or a name: fast = radau2, "
+             "balanced = radau3, accurate = radau5, literal = "
+             "right4 (the paper's formula), adaptive = radau5, then further nodes in every text "
+             "layer that misses attribute.tolerance (vision scores are no integrals: radau5).",
      .source = PAPER "(f), (g); its code: left4"},
+    {"attribute.tolerance", CONFIG_FLOAT, AT(attribute.tolerance), RANGE(1e-6, 1),
+     .fallback = "0.01",
+     .help = "Relative completeness error at which a text layer has converged: adaptive stops "
+             "there, and layers above it are reported with every rule."},
+    {"attribute.max_nodes", CONFIG_INT, AT(attribute.max_nodes), RANGE(5, 256), .unit = "nodes",
+     .fallback = "64",
+     .help = "Most nodes of one layer of one sample, where attribute.quadrature is adaptive."},
     {"attribute.score", CONFIG_ENUM, AT(attribute.score), .choices = scores, .fallback = "product",
      .help = "product = the paper's product of two sums, own = activation times gradient of the "
              "neuron given the path, sum = own plus the path's own sum.",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/store/attribution_journal.c - see attribution_journal.h.
  *
- * A sample file: record_head, then the arrays of attribution_sample in the order of parts_list;
+ * A sample file: record_head, then the scores and the arrays in the order of attribution_arrays;
  * numbers as in memory, for a journal never leaves its machine. The checksum covers everything
  * behind it. */
 #include "store/attribution_journal.h"
@@ -18,7 +18,7 @@
 #include "base/log.h"
 #include "base/status_priv.h"
 
-enum { N_PARTS = 8, MAGIC = 0x314a504d }; // "MPJ1"
+enum { MAX_PARTS = 16, MAGIC = 0x324a504d }; // "MPJ2"
 
 struct attribution_journal {
     arena memory;
@@ -40,32 +40,28 @@ typedef struct part {
     size_t n_bytes;
 } part;
 
-static void parts_list(const attribution_spec *spec, attribution_modality m,
-                       const attribution_sample *s, part out[N_PARTS]) {
-    const size_t layer_bytes = (size_t)spec->shapes[m].n_layers * sizeof(float);
-    const size_t path_bytes = layer_bytes * (size_t)spec->top_k;
-    const part parts[N_PARTS] = {
-        {s->score, layer_bytes * (size_t)spec->shapes[m].n_neurons},
-        {s->path, path_bytes},
-        {s->path_score, path_bytes},
-        {s->activation, path_bytes},
-        {s->completeness, layer_bytes},
-        {s->completeness_abs, layer_bytes},
-        {s->concentration, layer_bytes},
-        {s->log_scale, layer_bytes},
-    };
-    memcpy(out, parts, sizeof parts);
+static int parts_list(const attribution_spec *spec, attribution_modality m,
+                      const attribution_sample *s, part out[MAX_PARTS]) {
+    int n = 0;
+    const attribution_array *arrays = attribution_arrays(&n);
+    out[0] = (part){s->score,
+                    sizeof(float) * (size_t)(spec->shapes[m].n_layers * spec->shapes[m].n_neurons)};
+    for (int i = 0; i < n; i++) {
+        out[i + 1] = (part){attribution_array_data(s, &arrays[i]),
+                            sizeof(float) * (size_t)attribution_array_elems(spec, m, &arrays[i])};
+    }
+    return n + 1;
 }
 
 static size_t record_bytes(const attribution_spec *spec, attribution_modality m) {
-    part parts[N_PARTS];
+    part parts[MAX_PARTS];
     const attribution_sample none = {0};
-    size_t n = sizeof(record_head);
-    parts_list(spec, m, &none, parts);
-    for (int i = 0; i < N_PARTS; i++) {
-        n += parts[i].n_bytes;
+    size_t n_bytes = sizeof(record_head);
+    const int n = parts_list(spec, m, &none, parts);
+    for (int i = 0; i < n; i++) {
+        n_bytes += parts[i].n_bytes;
     }
-    return n;
+    return n_bytes;
 }
 
 static mip_status record_path(const attribution_journal *j, arena *a, attribution_modality m,
@@ -212,7 +208,7 @@ mip_status journal_put(attribution_journal *j, attribution_modality m, int64_t i
                        const attribution_sample *sample) {
     mip_status status = MIP_OK;
     const size_t n_bytes = record_bytes(j->spec, m);
-    part parts[N_PARTS];
+    part parts[MAX_PARTS];
     char *bytes = NULL;
     char *path = NULL;
     arena scratch;
@@ -223,9 +219,9 @@ mip_status journal_put(attribution_journal *j, attribution_modality m, int64_t i
     }
     MIP_TRY_GOTO(finite_check(j->spec, m, i_sample, sample));
     MIP_TRY_GOTO(arena_alloc(&scratch, n_bytes, (void **)&bytes));
-    parts_list(j->spec, m, sample, parts);
+    const int n_parts = parts_list(j->spec, m, sample, parts);
     size_t at = sizeof(record_head);
-    for (int i = 0; i < N_PARTS; i++) {
+    for (int i = 0; i < n_parts; i++) {
         memcpy(bytes + at, parts[i].data, parts[i].n_bytes);
         at += parts[i].n_bytes;
     }
@@ -247,7 +243,7 @@ out:
 mip_status journal_get(const attribution_journal *j, attribution_modality m, int64_t i_sample,
                        attribution_sample *out) {
     mip_status status = MIP_OK;
-    part parts[N_PARTS];
+    part parts[MAX_PARTS];
     char *bytes = NULL;
     record_head head;
     arena scratch;
@@ -259,9 +255,9 @@ mip_status journal_get(const attribution_journal *j, attribution_modality m, int
     MIP_TRY_GOTO(record_read(j, &scratch, m, i_sample, &bytes));
     memcpy(&head, bytes, sizeof head);
     out->logp_clean = head.logp_clean;
-    parts_list(j->spec, m, out, parts);
+    const int n_parts = parts_list(j->spec, m, out, parts);
     size_t at = sizeof head;
-    for (int i = 0; i < N_PARTS; i++) {
+    for (int i = 0; i < n_parts; i++) {
         memcpy(parts[i].data, bytes + at, parts[i].n_bytes);
         at += parts[i].n_bytes;
     }

@@ -8,9 +8,12 @@
 #ifndef MIP_STORE_ATTRIBUTION_SAMPLE_H
 #define MIP_STORE_ATTRIBUTION_SAMPLE_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <mip/status.h>
+#include <mip/types.h>
 
 #include "store/named_text.h"
 
@@ -48,7 +51,14 @@ typedef struct attribution_sample {
     float *activation;       // [L, K]
     float *completeness;     // [L] relative; NaN where the score is no integral
     float *completeness_abs; // [L]
-    float *concentration;    // [L]
+    int32_t *n_nodes;        // [L] integration nodes, the free one included
+    int32_t *converged;      // [L] 1 = completeness is within attribute.tolerance, else 0;
+                             //     -1 where the score is no integral
+    float *moved;            // [L] share of the path's K that the last refinement brought in;
+                             //     NaN without a refinement
+    float *concentration;    // [L] share of the path's K in the sum of |score|
+    float *kth_ratio;        // [L] score of the K-th over that of the first
+    float *path_share;       // [L] share of the path terms in the sum of |score|
     float *log_scale;        // [L] true score = exp(log_scale) * score
     double logp_clean;
 } attribution_sample;
@@ -61,6 +71,27 @@ const char *attribution_modality_name(attribution_modality m);
 mip_status attribution_sample_create(const attribution_spec *spec, attribution_modality m,
                                      attribution_sample *out);
 void attribution_sample_destroy(attribution_sample *s);
+
+/* attribution_no_integral - layer l of a score that is none: completeness, converged, moved. */
+void attribution_no_integral(attribution_sample *s, int64_t layer);
+
+/* Every array of a sample but the scores, by name: what is stored, in this order. Elements have
+ * four bytes. */
+typedef struct attribution_array {
+    const char *name;
+    mip_dtype dtype;
+    bool per_rank; // [L, K], else [L]
+    size_t offset; // of the pointer in attribution_sample
+    const char *units;
+    const char *long_name;
+} attribution_array;
+
+const attribution_array *attribution_arrays(int *n);
+
+/* attribution_array_data / _elems - the array of a sample, and its elements. */
+void *attribution_array_data(const attribution_sample *s, const attribution_array *a);
+int64_t attribution_array_elems(const attribution_spec *spec, attribution_modality m,
+                                const attribution_array *a);
 
 /* attribution_kept - S: spec->keep, or n_neurons of the modality. */
 int64_t attribution_kept(const attribution_spec *spec, attribution_modality m);

@@ -46,6 +46,7 @@ typedef struct array_row {
     mip_dtype dtype;
     const char *scales[ARRAY_MAX_RANK]; // NULL after the last
     const char *long_name;
+    const char *units; // NULL = 1
 } array_row;
 
 static int64_t scale_size(const writer *w, const char *scale) {
@@ -57,34 +58,35 @@ static int64_t scale_size(const writer *w, const char *scale) {
 }
 
 static const array_row all_scores[] = {
-    {"scores", MIP_DTYPE_F32, {"sample", "layer", "neuron"}, "score of every neuron"},
+    {"scores", MIP_DTYPE_F32, {"sample", "layer", "neuron"}, "score of every neuron", NULL},
 };
 static const array_row best_scores[] = {
-    {"scores", MIP_DTYPE_F32, {"sample", "layer", "kept"}, "best scores of a layer, best first"},
-    {"scores_index", MIP_DTYPE_I32, {"sample", "layer", "kept"}, "neuron index of each score"},
+    {"scores",
+     MIP_DTYPE_F32,
+     {"sample", "layer", "kept"},
+     "best scores of a layer, best first",
+     NULL},
+    {"scores_index",
+     MIP_DTYPE_I32,
+     {"sample", "layer", "kept"},
+     "neuron index of each score",
+     NULL},
 };
 static const array_row others[] = {
-    {"path", MIP_DTYPE_I32, {"sample", "layer", "rank"}, "neuron indices of the path, best first"},
-    {"path_score", MIP_DTYPE_F32, {"sample", "layer", "rank"}, "score of the path neurons"},
-    {"activation",
-     MIP_DTYPE_F32,
-     {"sample", "layer", "rank"},
-     "clean activation of the path neurons"},
-    {"completeness", MIP_DTYPE_F32, {"sample", "layer"}, "relative completeness error"},
-    {"completeness_abs", MIP_DTYPE_F32, {"sample", "layer"}, "absolute completeness error"},
-    {"concentration",
-     MIP_DTYPE_F32,
-     {"sample", "layer"},
-     "share of the path neurons in the sum of |score|"},
-    {"log_scale", MIP_DTYPE_F32, {"sample", "layer"}, "true score = exp(log_scale) * score"},
-    {"logp_clean", MIP_DTYPE_F64, {"sample"}, "log-probability of the labels in the clean run"},
-    {"done", MIP_DTYPE_U8, {"sample"}, "1 = this sample was scored"},
+    {"logp_clean",
+     MIP_DTYPE_F64,
+     {"sample"},
+     "log-probability of the labels in the clean run",
+     NULL},
+    {"done", MIP_DTYPE_U8, {"sample"}, "1 = this sample was scored", NULL},
 };
 
 /* Scores: one sample and layer per chunk; the small arrays: one sample. [sample] alone
  * is not chunked. */
 static mip_status array_add(const writer *w, const array_row *row) {
-    h5_dataset_spec spec = {.dtype = row->dtype, .units = "1", .long_name = row->long_name};
+    h5_dataset_spec spec = {.dtype = row->dtype,
+                            .units = row->units != NULL ? row->units : "1",
+                            .long_name = row->long_name};
     int rank = 0;
     MIP_TRY(name_of(w, row->name, &spec.name));
     for (; rank < ARRAY_MAX_RANK && row->scales[rank] != NULL; rank++) {
@@ -104,6 +106,16 @@ static mip_status arrays_add(const writer *w) {
     const bool all = w->kept == w->n_neurons;
     for (size_t i = 0; i < (all ? 1 : 2); i++) {
         MIP_TRY(array_add(w, all ? &all_scores[i] : &best_scores[i]));
+    }
+    int n = 0;
+    const attribution_array *arrays = attribution_arrays(&n);
+    for (int i = 0; i < n; i++) {
+        const attribution_array *a = &arrays[i];
+        MIP_TRY(array_add(w, &(array_row){a->name,
+                                          a->dtype,
+                                          {"sample", "layer", a->per_rank ? "rank" : NULL},
+                                          a->long_name,
+                                          a->units}));
     }
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         MIP_TRY(array_add(w, &others[i]));
@@ -169,13 +181,12 @@ static mip_status sample_write(const writer *w, int64_t i_sample, const attribut
     } else {
         MIP_TRY(row_write(w, "scores", i_sample, MIP_DTYPE_F32, s->score));
     }
-    MIP_TRY(row_write(w, "path", i_sample, MIP_DTYPE_I32, s->path));
-    MIP_TRY(row_write(w, "path_score", i_sample, MIP_DTYPE_F32, s->path_score));
-    MIP_TRY(row_write(w, "activation", i_sample, MIP_DTYPE_F32, s->activation));
-    MIP_TRY(row_write(w, "completeness", i_sample, MIP_DTYPE_F32, s->completeness));
-    MIP_TRY(row_write(w, "completeness_abs", i_sample, MIP_DTYPE_F32, s->completeness_abs));
-    MIP_TRY(row_write(w, "concentration", i_sample, MIP_DTYPE_F32, s->concentration));
-    MIP_TRY(row_write(w, "log_scale", i_sample, MIP_DTYPE_F32, s->log_scale));
+    int n = 0;
+    const attribution_array *arrays = attribution_arrays(&n);
+    for (int i = 0; i < n; i++) {
+        MIP_TRY(row_write(w, arrays[i].name, i_sample, arrays[i].dtype,
+                          attribution_array_data(s, &arrays[i])));
+    }
     MIP_TRY(row_write(w, "logp_clean", i_sample, MIP_DTYPE_F64, &s->logp_clean));
     return row_write(w, "done", i_sample, MIP_DTYPE_U8, &done);
 }

@@ -6,7 +6,8 @@
  *           scores [sample, layer, neuron] f32;  where the run keeps only the best:
  *               [sample, layer, kept], and scores_index i32 likewise
  *           path [sample, layer, rank] i32, best first;  path_score, activation f32 likewise
- *           completeness, completeness_abs, concentration, log_scale [sample, layer] f32
+ *           [sample, layer]: completeness, completeness_abs, moved, concentration, kth_ratio,
+ *               path_share, log_scale f32;  n_nodes, converged i32 (see attribution_sample.h)
  *           logp_clean [sample] f64;  done [sample] u8;  attribute n_neurons
  *           union [entry] i32, union_offset [layer_edge] i64: the edit set;
  *               layer l owns the entries from union_offset[l] to union_offset[l + 1]
@@ -26,7 +27,7 @@
 #include "store/attribution_journal.h"
 #include "store/attribution_sample.h"
 
-enum { H5_ATTRIBUTION_VERSION = 1 };
+enum { H5_ATTRIBUTION_VERSION = 2 }; // 2: n_nodes, converged, moved, kth_ratio, path_share
 
 /* Neurons to edit, layer after layer. offsets [L + 1]; NULL offsets = no edit set. */
 typedef struct attribution_union {

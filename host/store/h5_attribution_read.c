@@ -252,7 +252,6 @@ out:
 mip_status h5_attribution_read(const h5_attribution *f, attribution_modality m, int64_t i_sample,
                                attribution_sample *out) {
     const attribution_shape shape = f->spec.shapes[m];
-    const int64_t n_path = shape.n_layers * f->spec.top_k;
     if (!h5_attribution_done(f, m, i_sample)) {
         MIP_FAIL(MIP_E_ARG, NULL, "%s: %s sample %" PRId64 " is not done", h5_path(f->file),
                  attribution_modality_name(m), i_sample);
@@ -263,15 +262,12 @@ mip_status h5_attribution_read(const h5_attribution *f, attribution_modality m, 
         MIP_TRY(row_read(f, m, "scores", i_sample, shape.n_layers * shape.n_neurons, MIP_DTYPE_F32,
                          out->score));
     }
-    MIP_TRY(row_read(f, m, "path", i_sample, n_path, MIP_DTYPE_I32, out->path));
-    MIP_TRY(row_read(f, m, "path_score", i_sample, n_path, MIP_DTYPE_F32, out->path_score));
-    MIP_TRY(row_read(f, m, "activation", i_sample, n_path, MIP_DTYPE_F32, out->activation));
-    MIP_TRY(
-        row_read(f, m, "completeness", i_sample, shape.n_layers, MIP_DTYPE_F32, out->completeness));
-    MIP_TRY(row_read(f, m, "completeness_abs", i_sample, shape.n_layers, MIP_DTYPE_F32,
-                     out->completeness_abs));
-    MIP_TRY(row_read(f, m, "concentration", i_sample, shape.n_layers, MIP_DTYPE_F32,
-                     out->concentration));
-    MIP_TRY(row_read(f, m, "log_scale", i_sample, shape.n_layers, MIP_DTYPE_F32, out->log_scale));
+    int n = 0;
+    const attribution_array *arrays = attribution_arrays(&n);
+    for (int i = 0; i < n; i++) {
+        MIP_TRY(row_read(f, m, arrays[i].name, i_sample,
+                         attribution_array_elems(&f->spec, m, &arrays[i]), arrays[i].dtype,
+                         attribution_array_data(out, &arrays[i])));
+    }
     return row_read(f, m, "logp_clean", i_sample, 1, MIP_DTYPE_F64, &out->logp_clean);
 }

@@ -99,7 +99,7 @@ expect "a wrong --set is told as typed" 2 \
 expect "--set without a value" 2 err='expected key=value, found "edit.layer"' -- \
     "${nano[@]}" --set edit.layer
 expect "a rule that does not exist" 2 \
-    err='attribute.quadrature: expected left, right, .*found "simpson3"' -- \
+    err='attribute.quadrature: expected fast, balanced, .*found "simpson3"' -- \
     "${nano[@]}" --set attribute.quadrature=simpson3
 expect "a protocol this build has not" 2 err='data.protocol: expected mip, found "mllmu"' -- \
     "${nano[@]}" --set data.protocol=mllmu

@@ -258,40 +258,82 @@ static double block_macs(const block_desc *d, double rows, double keys, double p
     return rows * (c * qkv + attention * c + 3 * c * (double)d->ffn) + products * keys * attention;
 }
 
+/* The cost model's terms for the "text" case: one node, one pass. */
+typedef struct case_cost {
+    double layers, rows, fwd, vjp, jvp, head; // head: one product with the vocabulary
+    double node;                              // a product with one row of W_down
+} case_cost;
+
+static case_cost cost_of(const fixture *f) {
+    const block_desc *d = &f->model.m.text.blocks[0];
+    const double r = 4; // the last prompt token and the three of the answer
+    const double p = (double)f->sample.seq.n - r;
+    const double keys = r * p + r * (r + 1) / 2;
+    return (case_cost){.layers = f->model.m.text.n_layers,
+                       .rows = r,
+                       .fwd = block_macs(d, r, keys, 2),
+                       .vjp = block_macs(d, r, keys, 5),
+                       .jvp = block_macs(d, r, keys, 4),
+                       .head = 3.0 * (double)(f->model.m.vocab * d->width),
+                       .node = (double)(d->ffn * d->width)};
+}
+
+/* A node that branches off at layer l: two tangents, of the product score and of completeness. */
+static double scored_macs(const case_cost *c, int l) {
+    const double above = c->layers - 1 - l;
+    return c->fwd + (l > 0 ? 2 : 0) * c->jvp + above * (c->fwd + c->vjp) + 2 * c->head + c->node;
+}
+
+static double counted_macs(fixture *f, const config_attribute *c, const char *rule_name,
+                           attribution_sample *out) {
+    f->model.x.counts = (exec_counts){0};
+    *out = run_fast(f, c, rule_name, all_reuse);
+    return f->model.x.counts.gemm_macs;
+}
+
 Test(ig_text, multiply_adds_agree_with_the_cost_model) {
     fixture f;
-    quadrature rule;
+    attribution_sample s;
     fixture_open(&f, "cpu", "text");
-    cr_assert_eq(quadrature_parse("radau4", &rule), MIP_OK);
-    attribution_sample s = result_create(&f.model.m.text, paper.top_k);
-    f.model.x.counts = (exec_counts){0};
-    cr_assert_eq(ig_text_sample(&f.model.x, &f.model.m, &f.sample, &paper, &rule, all_reuse, &s),
-                 MIP_OK);
-
-    const block_desc *d = &f.model.m.text.blocks[0];
-    const double layers = f.model.m.text.n_layers;
-    const double tokens = (double)f.sample.seq.n;
-    const double r = 4; // the last prompt token and the three of the answer
-    const double p = tokens - r;
-    const double keys = r * p + r * (r + 1) / 2;
-    const double fwd = block_macs(d, r, keys, 2);
-    const double vjp = block_macs(d, r, keys, 5);
-    const double jvp = block_macs(d, r, keys, 4);
-    const double head = 3.0 * (double)(f.model.m.vocab * d->width);
-    const double node = (double)(d->ffn * d->width);
-    const double costly = rule.n - 1;
-    double macs = layers * block_macs(d, p, p * (p + 1) / 2, 2); // prefix, once
-    macs += layers * (fwd + vjp) + 2 * head;                     // clean run and its backward
+    const case_cost c = cost_of(&f);
+    const double p = (double)f.sample.seq.n - c.rows;
+    const double costly = 3; // radau4: the fourth node is free
+    double macs = c.layers * block_macs(&f.model.m.text.blocks[0], p, p * (p + 1) / 2, 2); // prefix
+    macs += c.layers * (c.fwd + c.vjp) + 2 * c.head; // clean run and its backward
     for (int l = 0; l < f.model.m.text.n_layers; l++) {
-        const double above = layers - 1 - l;
-        const double tangents = l > 0 ? 2 : 0; // of the product score and of completeness
-        macs += costly * (fwd + tangents * jvp + above * (fwd + vjp) + 2 * head + node); // score
-        macs += costly * r * node + 2 * node;                                            // carry
-        macs += fwd + above * fwd + head + r * node;                                     // F at 0
-        macs += tangents * jvp + node + 2 * node;                                        // clean
+        macs += costly * (scored_macs(&c, l) + c.rows * c.node) + 2 * c.node; // score and carry
+        macs += (c.layers - l) * c.fwd + c.head + c.rows * c.node;            // F at 0
+        macs += (l > 0 ? 2 : 0) * c.jvp + 3 * c.node;                         // clean
     }
-    const double counted = f.model.x.counts.gemm_macs;
+    const double counted = counted_macs(&f, &paper, "radau4", &s);
     cr_expect(fabs(counted / macs - 1) < 0.1, "counted %.0f, the model says %.0f", counted, macs);
     attribution_sample_destroy(&s);
+    fixture_close(&f);
+}
+
+/* A late node at layer l passes l blocks before it branches off as every other. */
+Test(ig_text, multiply_adds_of_late_nodes_agree_with_the_cost_model) {
+    fixture f;
+    attribution_sample fixed;
+    attribution_sample grown;
+    config_attribute config = paper;
+    config.tolerance = -1; // nothing is good enough: every layer goes to the cap
+    config.max_nodes = 17;
+    fixture_open(&f, "cpu", "text");
+    const case_cost c = cost_of(&f);
+    const double counted =
+        counted_macs(&f, &config, "adaptive", &grown) - counted_macs(&f, &config, "radau5", &fixed);
+    double macs = 0;
+    for (int l = 0; l < f.model.m.text.n_layers; l++) {
+        double late = scored_macs(&c, l);
+        for (int below = 0; below < l; below++) {
+            late += c.fwd + (below > 0 ? 2 : 0) * c.jvp + c.rows * c.node;
+        }
+        cr_expect_geq(grown.n_nodes[l], 16);
+        macs += (grown.n_nodes[l] - fixed.n_nodes[l]) * late;
+    }
+    cr_expect(fabs(counted / macs - 1) < 0.1, "counted %.0f, the model says %.0f", counted, macs);
+    attribution_sample_destroy(&fixed);
+    attribution_sample_destroy(&grown);
     fixture_close(&f);
 }

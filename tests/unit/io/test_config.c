@@ -222,6 +222,18 @@ Test(config, mode_official_decides_its_keys_and_refuses_other_values) {
     assert_refused(REQUIRED "attribute: {mode: official, quadrature: radau5}\n",
                    "attribute.quadrature: attribute.mode: official stands for \"left4\", found "
                    "\"radau5\"");
+    assert_refused(REQUIRED "attribute: {mode: official, quadrature: adaptive}\n",
+                   "attribute.quadrature: attribute.mode: official stands for \"left4\", found "
+                   "\"adaptive\"");
+}
+
+Test(config, adaptive_nodes_are_refused_where_no_completeness_error_tells_when_to_stop) {
+    assert_refused(REQUIRED "attribute: {quadrature: adaptive, modalities: [vision]}\n",
+                   "adaptive needs text among attribute.modalities");
+    assert_refused(REQUIRED "attribute: {quadrature: adaptive, candidate: exact}\n",
+                   "adaptive needs attribute.candidate: whole_layer, found exact");
+    assert_refused(REQUIRED "attribute: {quadrature: adaptive, objective: ce}\n",
+                   "adaptive needs another attribute.objective than ce");
 }
 
 Test(config, help_names_every_key_once_in_sections_that_stay_together) {

@@ -70,10 +70,29 @@ static inline void run_sample(const attribution_spec *spec, attribution_modality
     for (int64_t l = 0; l < n_layers; l++) {
         s->completeness[l] = m == ATTRIBUTION_TEXT ? 0.01f * (float)(l + 1) : NAN;
         s->completeness_abs[l] = m == ATTRIBUTION_TEXT ? 0.001f * (float)(i + 1) : NAN;
+        s->n_nodes[l] = (int32_t)(5 + l);
+        s->converged[l] = m == ATTRIBUTION_TEXT ? (int32_t)(l % 2) : -1;
+        s->moved[l] = m == ATTRIBUTION_TEXT ? 0.2f * (float)i : NAN;
         s->concentration[l] = 0.25f;
+        s->kth_ratio[l] = 1.0f / (float)(l + 2);
+        s->path_share[l] = 0.5f * (float)m;
         s->log_scale[l] = -3.0f * (float)l;
     }
     s->logp_clean = -0.125 * (double)(i + 1);
+}
+
+/* All but the scores. */
+static inline void assert_same_arrays(const attribution_spec *spec, attribution_modality m,
+                                      const attribution_sample *got,
+                                      const attribution_sample *wanted) {
+    int n = 0;
+    const attribution_array *arrays = attribution_arrays(&n);
+    for (int i = 0; i < n; i++) {
+        cr_assert_arr_eq(
+            attribution_array_data(got, &arrays[i]), attribution_array_data(wanted, &arrays[i]),
+            (size_t)attribution_array_elems(spec, m, &arrays[i]) * 4, "%s", arrays[i].name);
+    }
+    cr_assert_eq(got->logp_clean, wanted->logp_clean);
 }
 
 #endif
