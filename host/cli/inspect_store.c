@@ -38,6 +38,8 @@ static mip_status append_attribution(arena *a, const char *path, int n_top, str 
         MIP_TRY_GOTO(top_neurons_get(a, f, (attribution_modality)m, n_top, &top));
         if (top.n_layers > 0) {
             MIP_TRY_GOTO(top_neurons_append(&top, out));
+            MIP_TRY_GOTO(layer_quality_append(top.quality, top.n_layers, out));
+            MIP_TRY_GOTO(layer_quality_append_missed(top.quality, top.n_layers, out));
         }
     }
 out:

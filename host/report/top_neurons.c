@@ -15,19 +15,13 @@
 
 /* Sums over the samples. */
 typedef struct tally {
-    int64_t *n;            // [L, F] samples with this neuron on the path
-    double *score;         // [L, F] sum of its scores there
-    double *completeness;  // [L]
-    int64_t *n_complete;   // [L] samples that have one
-    double *concentration; // [L]
+    int64_t *n;    // [L, F] samples with this neuron on the path
+    double *score; // [L, F] sum of its scores there
 } tally;
 
 static mip_status tally_create(arena *a, const attribution_shape *s, tally *out) {
     MIP_TRY(ARENA_NEW(a, s->n_layers * s->n_neurons, &out->n));
     MIP_TRY(ARENA_NEW(a, s->n_layers * s->n_neurons, &out->score));
-    MIP_TRY(ARENA_NEW(a, s->n_layers, &out->completeness));
-    MIP_TRY(ARENA_NEW(a, s->n_layers, &out->n_complete));
-    MIP_TRY(ARENA_NEW(a, s->n_layers, &out->concentration));
     return MIP_OK;
 }
 
@@ -45,11 +39,6 @@ static mip_status tally_add(tally *t, const attribution_shape *s, int64_t top_k,
             t->score[l * s->n_neurons + neuron] +=
                 (double)sample->path_score[l * top_k + k] * exp((double)sample->log_scale[l]);
         }
-        if (!isnan(sample->completeness[l])) {
-            t->completeness[l] += (double)sample->completeness[l];
-            t->n_complete[l]++;
-        }
-        t->concentration[l] += (double)sample->concentration[l];
     }
     return MIP_OK;
 }
@@ -63,18 +52,28 @@ static int64_t n_forget_samples(const h5_attribution *f) {
     return text != NULL && str_parse_i64(text, &n) && n > 0 && n < n_all ? n : n_all;
 }
 
-static mip_status tally_file(const h5_attribution *f, attribution_modality modality, tally *t,
-                             int64_t *n_done) {
+static mip_status tally_file(const h5_attribution *f, tally *t, top_neurons *out) {
     const attribution_spec *spec = h5_attribution_spec(f);
+    const attribution_modality modality = out->modality;
+    const int64_t n_forget = n_forget_samples(f);
     attribution_sample sample = {0};
     mip_status status = MIP_OK;
     MIP_TRY_GOTO(attribution_sample_create(spec, modality, &sample));
-    for (int64_t i = 0; i < n_forget_samples(f); i++) {
-        if (h5_attribution_done(f, modality, i)) {
-            MIP_TRY_GOTO(h5_attribution_read(f, modality, i, &sample));
-            MIP_TRY_GOTO(tally_add(t, &spec->shapes[modality], spec->top_k, &sample));
-            *n_done += 1;
+    for (int64_t i = 0; i < spec->n_samples; i++) {
+        if (!h5_attribution_done(f, modality, i)) {
+            continue;
         }
+        MIP_TRY_GOTO(h5_attribution_read(f, modality, i, &sample));
+        for (int64_t l = 0; l < out->n_layers; l++) {
+            layer_quality_add(&out->quality[l], &sample, l);
+        }
+        if (i < n_forget) {
+            MIP_TRY_GOTO(tally_add(t, &spec->shapes[modality], spec->top_k, &sample));
+            out->n_done++;
+        }
+    }
+    for (int64_t l = 0; l < out->n_layers; l++) {
+        layer_quality_finish(&out->quality[l]);
     }
 out:
     attribution_sample_destroy(&sample);
@@ -125,11 +124,6 @@ static mip_status rank_layer(arena *a, const tally *t, const attribution_union *
     qsort(out->neurons, (size_t)n_seen, sizeof *out->neurons, compare);
     out->n = n_seen < n ? (int)n_seen : n;
     out->n_edit = edit->offsets != NULL ? edit->offsets[layer + 1] - edit->offsets[layer] : 0;
-    out->completeness = t->n_complete[layer] > 0
-                            ? t->completeness[layer] / (double)t->n_complete[layer]
-                            : (double)NAN;
-    out->concentration =
-        all->n_done > 0 ? t->concentration[layer] / (double)all->n_done : (double)NAN;
     return MIP_OK;
 }
 
@@ -148,7 +142,8 @@ mip_status top_neurons_get(arena *a, const h5_attribution *f, attribution_modali
         return MIP_OK;
     }
     MIP_TRY(tally_create(a, shape, &t));
-    MIP_TRY(tally_file(f, modality, &t, &out->n_done));
+    MIP_TRY(ARENA_NEW(a, shape->n_layers, &out->quality));
+    MIP_TRY(tally_file(f, &t, out));
     MIP_TRY(ARENA_NEW(a, shape->n_layers, &out->layers));
     for (int64_t l = 0; l < shape->n_layers; l++) {
         MIP_TRY(rank_layer(a, &t, &edit, l, n, out, &out->layers[l]));
@@ -158,16 +153,17 @@ mip_status top_neurons_get(arena *a, const h5_attribution *f, attribution_modali
 
 static mip_status append_layer(const top_neurons *t, int64_t layer, str *out) {
     const top_layer *l = &t->layers[layer];
+    const layer_quality *q = &t->quality[layer];
     MIP_TRY(str_printf(out, "  %5" PRId64, layer));
-    if (isnan(l->completeness)) {
+    if (isnan(q->completeness)) {
         MIP_TRY(str_printf(out, "  %11s", "-"));
     } else {
-        MIP_TRY(str_printf(out, "  %9.2f %%", 100.0 * l->completeness));
+        MIP_TRY(str_printf(out, "  %9.2f %%", 100.0 * q->completeness));
     }
-    if (isnan(l->concentration)) {
+    if (isnan(q->concentration)) {
         MIP_TRY(str_printf(out, "  %8s", "-"));
     } else {
-        MIP_TRY(str_printf(out, "  %6.1f %%", 100.0 * l->concentration));
+        MIP_TRY(str_printf(out, "  %6.1f %%", 100.0 * q->concentration));
     }
     MIP_TRY(str_printf(out, "  %6" PRId64 " ", l->n_edit));
     for (int i = 0; i < l->n; i++) {
@@ -197,16 +193,11 @@ mip_status top_neurons_append(const top_neurons *t, str *out) {
     return MIP_OK;
 }
 
-/* JSON has no NaN: what is not known is null. */
-static mip_status put_or_null(json_writer *w, const char *key, double value) {
-    return isfinite(value) ? json_put_f64(w, key, value) : json_put_string(w, key, NULL);
-}
-
-static mip_status write_layer(const top_layer *l, int64_t index, json_writer *w) {
+static mip_status write_layer(const top_layer *l, const layer_quality *q, int64_t index,
+                              json_writer *w) {
     MIP_TRY(json_begin_object(w, NULL));
     MIP_TRY(json_put_i64(w, "layer", index));
-    MIP_TRY(put_or_null(w, "completeness", l->completeness));
-    MIP_TRY(put_or_null(w, "concentration", l->concentration));
+    MIP_TRY(layer_quality_write(q, w));
     MIP_TRY(json_put_i64(w, "n_edit", l->n_edit));
     MIP_TRY(json_begin_array(w, "neurons"));
     for (int i = 0; i < l->n; i++) {
@@ -214,7 +205,7 @@ static mip_status write_layer(const top_layer *l, int64_t index, json_writer *w)
         MIP_TRY(json_begin_object(w, NULL));
         MIP_TRY(json_put_i64(w, "neuron", one->neuron));
         MIP_TRY(json_put_i64(w, "samples", one->n_samples));
-        MIP_TRY(put_or_null(w, "score", one->score));
+        MIP_TRY(json_put_f64(w, "score", one->score));
         MIP_TRY(json_put_bool(w, "edited", one->edited));
         MIP_TRY(json_end(w));
     }
@@ -229,7 +220,7 @@ mip_status top_neurons_write(const top_neurons *t, json_writer *w) {
     MIP_TRY(json_put_i64(w, "neurons_per_layer", t->n_neurons));
     MIP_TRY(json_begin_array(w, "layers"));
     for (int64_t l = 0; l < t->n_layers; l++) {
-        MIP_TRY(write_layer(&t->layers[l], l, w));
+        MIP_TRY(write_layer(&t->layers[l], &t->quality[l], l, w));
     }
     MIP_TRY(json_end(w));
     return json_end(w);

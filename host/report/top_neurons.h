@@ -3,8 +3,7 @@
  * the paths of most samples.
  *
  * What    Per layer: the neurons on most samples' paths (all K of a layer), how many samples agree,
- *         their mean score there, whether they are in the edit set; and the layer's mean
- *         completeness error and concentration.
+ *         their mean score there, whether they are in the edit set; and the layer's quality.
  * Order   more samples first, then the larger mean |score|, then the lower index.
  * Tested  tests/unit/report/test_top_neurons.c */
 #ifndef MIP_REPORT_TOP_NEURONS_H
@@ -14,6 +13,7 @@
 
 #include "base/arena.h"
 #include "io/json_write.h"
+#include "report/layer_quality.h"
 #include "store/h5_attribution.h"
 
 typedef struct top_neuron {
@@ -26,9 +26,7 @@ typedef struct top_neuron {
 typedef struct top_layer {
     int n; // fewer than wanted where the paths have fewer
     top_neuron *neurons;
-    int64_t n_edit;       // neurons of the layer in the edit set
-    double completeness;  // mean relative error; NaN where the score is no integral
-    double concentration; // mean share of the path's neurons in the layer's sum of |score|
+    int64_t n_edit; // neurons of the layer in the edit set
 } top_layer;
 
 typedef struct top_neurons {
@@ -36,7 +34,8 @@ typedef struct top_neurons {
     int64_t n_samples, n_done;
     int64_t n_layers, n_neurons; // per layer
     bool has_edit_set;
-    top_layer *layers; // [n_layers]
+    top_layer *layers;      // [n_layers]
+    layer_quality *quality; // [n_layers] over all samples, of the retain set too
 } top_neurons;
 
 /* top_neurons_get - the best `n` of each layer, in the arena. A modality that is not in the file

@@ -19,6 +19,7 @@ mip_status summary_neurons(arena *a, const char *h5_path, int n, str *out) {
         MIP_TRY_GOTO(top_neurons_get(a, f, (attribution_modality)m, n, &top));
         if (top.n_layers > 0) {
             MIP_TRY_GOTO(top_neurons_append(&top, out));
+            MIP_TRY_GOTO(layer_quality_append_missed(top.quality, top.n_layers, out));
             MIP_TRY_GOTO(str_append(out, "\n"));
         }
     }

@@ -28,7 +28,11 @@ static void put(attribution_journal *j, const attribution_spec *spec, int64_t i)
             s.activation[l * K + k] = 1;
         }
         s.completeness[l] = l == 0 ? 0.02F * (float)i : NAN;
-        s.completeness_abs[l] = 0;
+        s.converged[l] = l == 0 ? i < 2 : -1;
+        s.n_nodes[l] = (int32_t)(5 + 2 * i);
+        s.moved[l] = i == 2 && l == 0 ? 0.5F : NAN;
+        s.kth_ratio[l] = 0.5F;
+        s.path_share[l] = 0.25F * (float)l;
         s.concentration[l] = 0.5F;
         s.log_scale[l] = l == 0 ? 0.0F : logf(2.0F);
     }
@@ -83,13 +87,13 @@ Test(top_neurons, ranks_by_samples_then_by_score) {
     cr_expect(t.layers[0].neurons[0].edited);
     cr_expect_eq(t.layers[0].neurons[1].neuron, 1); // two paths; 3 is on one
     cr_expect_not(t.layers[0].neurons[1].edited);
-    cr_expect_float_eq(t.layers[0].completeness, 0.02, 1e-7);
-    cr_expect_float_eq(t.layers[0].concentration, 0.5, 1e-7);
+    cr_expect_float_eq(t.quality[0].completeness, 0.02, 1e-7);
+    cr_expect_float_eq(t.quality[0].concentration, 0.5, 1e-7);
     cr_expect_eq(t.layers[0].n_edit, 1);
 
     cr_expect_eq(t.layers[1].neurons[0].neuron, 0); // as often as 3, but twice its score
     cr_expect_float_eq(t.layers[1].neurons[0].score, 0.4, 1e-7); // mean 0.2, log_scale doubles it
-    cr_expect(isnan(t.layers[1].completeness));
+    cr_expect(isnan(t.quality[1].completeness));
     cr_expect_eq(t.layers[1].n_edit, 2);
 
     ASSERT_OK(top_neurons_get(&a, f, ATTRIBUTION_VISION, 2, &t));
@@ -119,8 +123,53 @@ Test(top_neurons, text_and_json_tell_the_same) {
     ASSERT_OK(top_neurons_write(&t, &w));
     ASSERT_OK(json_end(&w));
     cr_expect_not_null(strstr(s.text, "\"neuron\":2,\"samples\":2,"), "%s", s.text);
-    cr_expect_not_null(strstr(s.text, "\"layer\":1,\"completeness\":null"), "%s", s.text);
+    cr_expect_not_null(strstr(s.text, "{\"layer\":0,\"quality\":{\"samples\":2,\"integrals\":2,"
+                                      "\"converged\":2,\"refined\":0,\"completeness\":0.0099"),
+                       "%s", s.text);
+    cr_expect_not_null(strstr(s.text, "\"completeness\":null,\"completeness_abs\":null,"
+                                      "\"worst\":null,\"nodes\":6,\"most_nodes\":7,"
+                                      "\"moved\":null"),
+                       "%s", s.text);
     h5_attribution_close(f);
+    tmp_dir_remove(dir);
+    str_deinit(&s);
+    arena_deinit(&a);
+}
+
+Test(top_neurons, layers_that_did_not_converge_are_named) {
+    char dir[TMP_DIR_BYTES];
+    arena a;
+    top_neurons t;
+    str s;
+    arena_init(&a);
+    str_init(&s);
+    tmp_dir_create(dir);
+    h5_attribution *f = make_file(dir, N);
+    ASSERT_OK(top_neurons_get(&a, f, ATTRIBUTION_TEXT, 1, &t));
+    cr_expect_eq(t.quality[0].n_converged, 2);
+    cr_expect_float_eq(t.quality[0].worst, 0.04, 1e-7);
+    cr_expect_eq(t.quality[0].n_refined, 1);
+    cr_expect_float_eq(t.quality[0].moved, 0.5, 1e-7);
+    cr_expect_float_eq(t.quality[1].n_nodes, 7.0, 1e-12);
+    ASSERT_OK(layer_quality_append_missed(t.quality, L, &s));
+    cr_expect_str_eq(s.text, "  layer 0 did not converge in 1 of 3 samples: completeness error up "
+                             "to 4.00 % with 9 nodes\n");
+    str_clear(&s);
+    ASSERT_OK(layer_quality_append(t.quality, L, &s));
+    cr_expect_not_null(
+        strstr(s.text,
+               "\n      0    4.00 %     7.0     9    66.67 %  50.00 %   50.00 %      0.00 %\n"
+               "      1       -       7.0     9        -        -     50.00 %     25.00 %\n"),
+        "%s", s.text);
+    h5_attribution_close(f);
+    tmp_dir_remove(dir);
+    tmp_dir_create(dir);
+    h5_attribution *done = make_file(dir, 2);
+    str_clear(&s);
+    ASSERT_OK(top_neurons_get(&a, done, ATTRIBUTION_TEXT, 1, &t));
+    ASSERT_OK(layer_quality_append_missed(t.quality, L, &s));
+    cr_expect_str_eq(s.text, "  every layer of every sample is within attribute.tolerance\n");
+    h5_attribution_close(done);
     tmp_dir_remove(dir);
     str_deinit(&s);
     arena_deinit(&a);
