@@ -234,7 +234,8 @@ static mip_status refine_dry(ig_run *r, int l) {
     }
     r->x->counts = (exec_counts){0};
     MIP_TRY(evaluate_late(r, r->base->n, room < 2 ? room : 2, l));
-    const exec_counts round = r->x->counts;
+    exec_counts round = r->x->counts;
+    round.optional_flops = round.flops;
     r->x->counts = before;
     for (int n = 0; n < room; n += 2) {
         exec_counts_add(&r->x->counts, &round);

@@ -99,6 +99,7 @@ mip_status exec_plan(const exec *x, exec_work work, void *user, exec_need *out) 
 
 void exec_counts_add(exec_counts *total, const exec_counts *one) {
     total->flops += one->flops;
+    total->optional_flops += one->optional_flops;
     total->bytes += one->bytes;
     total->gemm_macs += one->gemm_macs;
     for (int op = 0; op < MIP_OP_COUNT; op++) {

@@ -18,9 +18,10 @@
 #include "backend/device_arena.h"
 
 typedef struct exec_counts {
-    double flops;     // multiply and add count as two
-    double bytes;     // device memory read and written, each operand once
-    double gemm_macs; // multiply-adds of gemm and attention only
+    double flops;          // multiply and add count as two
+    double optional_flops; // of these: what a dry run counts, but a real run may not need
+    double bytes;          // device memory read and written, each operand once
+    double gemm_macs;      // multiply-adds of gemm and attention only
     int64_t calls[MIP_OP_COUNT];
 } exec_counts;
 

@@ -2,6 +2,8 @@
 /* host/plan/plan.c - see plan.h. */
 #include "plan/plan.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "base/status_priv.h"
 #include "ops/ops.h"
@@ -71,25 +73,37 @@ size_t plan_peak_bytes(const plan *p) {
     return p->weights_bytes + (most != NULL ? stage_bytes(p, most) : 0);
 }
 
+enum { TIME_BYTES = 2 * CLOCK_DURATION_BYTES };
+
+/* "0:05", or "0:05-1:00" where part of the work may turn out not to be needed. */
+static void time_text(const plan *p, double flops, double optional_flops, char out[TIME_BYTES]) {
+    char least[CLOCK_DURATION_BYTES];
+    char most[CLOCK_DURATION_BYTES];
+    clock_duration((flops - optional_flops) / p->flops_per_s, least);
+    clock_duration(flops / p->flops_per_s, most);
+    snprintf(out, TIME_BYTES, optional_flops > 0 ? "%s-%s" : "%s", least, most);
+}
+
 mip_status plan_print(const plan *p, str *out) {
+    char time[TIME_BYTES];
+    double flops = 0;
+    double optional_flops = 0;
     MIP_TRY(str_printf(out, "device   %s, %.0f MiB free, %.1f GFLOP/s measured\n", p->device,
                        (double)p->available_bytes / mib, p->flops_per_s / 1e9));
     MIP_TRY(str_printf(out, "weights  %.1f MiB (%s)\n\n", (double)p->weights_bytes / mib,
                        p->weights_note));
     MIP_TRY(str_printf(out, "%-20s %10s %-10s %12s %12s %12s %10s\n", "stage", "n", "", "work MiB",
                        "host MiB", "TFLOP", "about"));
-    double seconds = 0;
     for (int i = 0; i < p->n; i++) {
         const plan_stage *s = &p->stages[i];
-        char time[CLOCK_DURATION_BYTES];
-        clock_duration(s->flops / p->flops_per_s, time);
-        seconds += s->flops / p->flops_per_s;
+        time_text(p, s->flops, s->optional_flops, time);
+        flops += s->flops;
+        optional_flops += s->optional_flops;
         MIP_TRY(str_printf(out, "%-20s %10lld %-10s %12.1f %12.1f %12.3f %10s\n", s->name,
                            (long long)s->n_units, s->unit, (double)s->work_bytes / mib,
                            (double)s->host_bytes / mib, s->flops / 1e12, time));
     }
-    char time[CLOCK_DURATION_BYTES];
-    clock_duration(seconds, time);
+    time_text(p, flops, optional_flops, time);
     return str_printf(out, "\npeak     %.1f MiB, program included; about %s at the measured rate\n",
                       (double)(plan_peak_bytes(p) + p->program_bytes) / mib, time);
 }

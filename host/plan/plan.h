@@ -17,9 +17,10 @@ typedef struct plan_stage {
     const char *name; // "attribute text"
     const char *unit; // "samples", "steps", "questions"
     int64_t n_units;
-    double flops;      // of the whole stage
-    size_t work_bytes; // device arena at its peak
-    size_t host_bytes; // beside the device's: pixels, caches, scores
+    double flops;          // of the whole stage, at most
+    double optional_flops; // of these: what may turn out not to be needed (adaptive nodes)
+    size_t work_bytes;     // device arena at its peak
+    size_t host_bytes;     // beside the device's: pixels, caches, scores
 } plan_stage;
 
 typedef struct plan {

@@ -29,6 +29,7 @@ static mip_status plan_attribute(experiment *e, plan *p) {
                                   .unit = "samples",
                                   .n_units = n[m],
                                   .flops = needs[m].counts.flops,
+                                  .optional_flops = needs[m].counts.optional_flops,
                                   .work_bytes = width * needs[m].arena_bytes};
         add_stage(p, &stage);
     }

@@ -81,6 +81,23 @@ verdict "attribution.h5 has the bytes of one thread" cmp "$run/attribution.h5" \
     "$work/four/attribution.h5"
 export MIP_THREADS=1
 
+# --- adaptive nodes -------------------------------------------------------------------------------
+# A tolerance that the base rule misses on this model, and a cap that some layers reach.
+adaptive=(attribute "$config" --set attribute.quadrature=adaptive --set attribute.tolerance=1e-5
+    --set attribute.max_nodes=12)
+expect "adaptive: layers that did not converge are named" 0 \
+    out='^  layer [0-9]+ did not converge in [0-9]+ of 12 samples: completeness error up to ' -- \
+    "${adaptive[@]}" --set output="$work/adaptive"
+MIP_THREADS=4 expect "adaptive with 4 threads" 0 -- "${adaptive[@]}" --set output="$work/adaptive4"
+verdict "its attribution.h5 has the bytes of one thread" cmp "$work/adaptive/attribution.h5" \
+    "$work/adaptive4/attribution.h5"
+expect "inspect tells nodes and who converged" 0 out='^  layer +worst +nodes +most +converged' \
+    out='^      0 +[0-9.]+ % +[0-9.]+ +1[12] +[0-9.]+ %' -- inspect "$work/adaptive/attribution.h5"
+expect "mode official refuses adaptive nodes" 2 \
+    err='attribute.quadrature: attribute.mode: official stands for "left4", found "adaptive"' \
+    err='hint: leave the key out' -- "${adaptive[@]}" --set attribute.mode=official \
+    --set attribute.cap=0 --set attribute.cap_vision=0 --set output="$work/refused"
+
 # --- the released code's choices ------------------------------------------------------------------
 official=(attribute "$config" --set output="$work/official" --set attribute.mode=official)
 free=(--set attribute.quadrature=left4 --set attribute.cap=0 --set attribute.cap_vision=0)

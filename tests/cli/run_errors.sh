@@ -18,6 +18,9 @@ expect "plan without an edit" 0 no_out='^edit' out='^eval +70 questions' -- \
     plan "$config" --set edit.method=none
 expect "plan of contrast counts retain people" 0 out='^attribute text +36 samples' -- \
     plan "$config" --set attribute.aggregate=contrast --set attribute.contrast_people=2
+expect "plan of adaptive nodes: from none of them to all" 0 \
+    out='^attribute text .* [0-9]+:[0-9]+-[0-9]+:[0-9]+$' -- \
+    plan "$config" --set attribute.quadrature=adaptive --set attribute.max_nodes=200
 expect "plan with attribute.from has nothing to attribute" 0 no_out='^attribute' out='^edit ' -- \
     plan "$config" --set attribute.from="$work/nothing"
 expect "plan refuses a layer that is not there" 2 \

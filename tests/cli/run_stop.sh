@@ -5,7 +5,7 @@
 #
 # What    20 times kill -9 at random moments (5 runs, 4 kills each: while attributing, between two
 #         stages, while editing, while answering), then SIGINT, SIGTERM and SIGUSR1, one per stage;
-#         and two processes on one folder.
+#         two processes on one folder; adaptive nodes, killed once.
 # Random  The delays come from $RANDOM seeded with MIP_TEST_SEED (printed); where exactly
 #         a kill lands depends on the machine. A kill is aimed by the run's own progress lines,
 #         and the test counts the kills that did land inside each stage.
@@ -159,5 +159,18 @@ verdict "the first process does not notice" wait "$pid"
 verdict "and its bytes are those of a run alone" same "$run"
 expect "the lock of an ended process is no hindrance" 0 out='done already' -- \
     "${command[@]}" --set output="$run"
+
+# --- adaptive nodes -------------------------------------------------------------------------------
+whole=$work/whole_adaptive
+command=(attribute tests/cli/configs/nano.yaml --set attribute.modalities=[text]
+    --set attribute.quadrature=adaptive --set attribute.tolerance=1e-5)
+results=(attribution.h5)
+run=$work/kill_adaptive
+expect "an uninterrupted run with adaptive nodes" 0 -- "${command[@]}" --set output="$whole"
+kill_in "$run" attribution.journal/text_000003.bin 1
+verdict "killed after some samples" test -e "$run/attribution.journal/text_000003.bin" -a \
+    ! -e "$run/attribution.h5"
+verdict "it goes on to its end" "$MIP" "${command[@]}" --set output="$run"
+verdict "it has the bytes of the uninterrupted one" same "$run"
 
 finish

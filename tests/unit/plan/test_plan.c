@@ -68,6 +68,18 @@ Test(plan, the_table_has_device_weights_stages_peak_and_time) {
     str_deinit(&out);
 }
 
+Test(plan, work_that_may_not_be_needed_makes_the_time_a_range) {
+    plan p = small_plan();
+    str out;
+    p.stages[0].flops = 75e9;
+    p.stages[0].optional_flops = 70e9;
+    str_init(&out);
+    ASSERT_OK(plan_print(&p, &out));
+    cr_expect_not_null(strstr(out.text, " 0.075  0:05-1:15\n"), "%s", out.text);
+    cr_expect_not_null(strstr(out.text, "about 1:05-2:15 at the measured rate"), "%s", out.text);
+    str_deinit(&out);
+}
+
 Test(plan, what_fits_to_the_byte_fits) {
     plan p = small_plan();
     ASSERT_OK(plan_check(&p));
