@@ -30,7 +30,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 from check_in_transformers import load_model  # noqa: E402
-from goldens import qwen25vl_run  # noqa: E402
+from goldens import recorder as run  # noqa: E402
 
 COSINE = 1 - 1e-6
 GIVEN = ("input_ids", "labels", "pixel_values", "image_grid_thw")  # taken from the file
@@ -89,8 +89,8 @@ def window_rows(model, grid):
 
 def reference(model, inputs):
     """The same names as in the file, from transformers."""
-    recorder, result = qwen25vl_run.forward(model, inputs)
-    at, _ = qwen25vl_run.positions(model, inputs)
+    recorder, result = run.forward(model, inputs)
+    at, _ = run.positions(model, inputs)
     out = {
         "position_ids": at[:, 0],
         "hidden": recorder.stacked("text", "hidden"),

@@ -28,23 +28,21 @@ import transformers  # noqa: E402
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from goldens import adamw, attribution, base, bf16, causal_tiny, edit, family_cases  # noqa: E402
-from goldens import images  # noqa: E402
-from goldens import llava_tiny, qwen25vl_cases, qwen25vl_tiny, qwen2vl_tiny, text  # noqa: E402
-from goldens import official, tokenizers_other  # noqa: E402
+from goldens import adamw, attribution, base, bf16, cases, causal_tiny, edit, images  # noqa: E402
+from goldens import llava_tiny, official, qwen25vl_tiny, qwen2vl_tiny, text  # noqa: E402
+from goldens import tokenizers_other  # noqa: E402
 
 
-def make_qwen25vl(out):
-    root = out / qwen25vl_tiny.FAMILY
-    qwen25vl_tiny.write_models(root)
-    qwen25vl_cases.make(root)
+def family(*modules):
+    """The part that makes the folders of these families."""
+    return lambda out: [cases.make(m, out / m.FAMILY) for m in modules]
 
 
 PARTS = {
-    "qwen25vl": make_qwen25vl,  # first: the tokenizer and image files use its folder
-    "qwen2vl": lambda out: family_cases.make(qwen2vl_tiny, out / qwen2vl_tiny.FAMILY),
-    "llava": lambda out: family_cases.make(llava_tiny, out / llava_tiny.FAMILY),
-    "causal": causal_tiny.make,
+    "qwen25vl": family(qwen25vl_tiny),  # first: others use its tokenizer and image files
+    "qwen2vl": family(qwen2vl_tiny),
+    "llava": family(llava_tiny),
+    "causal": family(*causal_tiny.FAMILIES),
     "bf16": bf16.make,  # after the cases of all families
     "tokenizer": lambda out: text.make(out, out / qwen25vl_tiny.FAMILY / "model" / "tokenizer.json"),
     "tokenizers": tokenizers_other.make,

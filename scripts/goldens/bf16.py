@@ -12,14 +12,13 @@ Shapes  <case>.error.<tensor>: one relative L2 distance per layer (text.hidden, 
 import torch
 from safetensors.torch import load_file
 
-from . import causal_tiny, llava_tiny, parts, qwen2vl_tiny, qwen25vl_tiny
-from . import qwen25vl_run as run
+from . import causal_tiny, llava_tiny, parts, qwen2vl_tiny, qwen25vl_tiny, recorder
 from .base import require, write_tensors
 
+CASES = ("text", "image")
 BY_LAYER = ("text.hidden", "text.a", "text.da", "vit.hidden", "vit.a", "vit.da")
 WHOLE = ("vit.features", "logits", "loss")
 LARGEST, SMALLEST = 0.2, 1e-4  # a distance outside this range is no rounding of bfloat16
-BF16 = torch.bfloat16
 
 
 def distance(found, expected):
@@ -49,28 +48,9 @@ def inputs_of(case, model):
 
 def recorded(model, case):
     """What the case's float32 tensors are called, from a run of this model."""
-    inputs = inputs_of(case, model)
-    recorder, result = run.forward(model, inputs)
+    seen, result = recorder.forward(model, inputs_of(case, model))
     result.loss.backward()
-    return {**run.forward_tensors(recorder, result), **run.neuron_tensors(recorder, result)}
-
-
-def recorded_causal(model, case):
-    recorder = causal_tiny.Recorder(model)
-    result = model(
-        input_ids=case["input_ids"].long()[None],
-        labels=case["labels"].long()[None],
-        use_cache=False,
-    )
-    recorder.close()
-    result.loss.backward()
-    return {
-        "text.hidden": causal_tiny.stack(recorder.hidden),
-        "text.a": causal_tiny.stack(recorder.a),
-        "text.da": causal_tiny.stack(recorder.a, lambda t: t.grad),
-        "logits": result.logits[0],
-        "loss": result.loss.reshape(1),
-    }
+    return {**recorder.forward_tensors(seen, result), **recorder.neuron_tensors(seen)}
 
 
 def errors(name, found, case):
@@ -86,21 +66,21 @@ def errors(name, found, case):
     return out
 
 
-def make_family(root, load, record, cases):
+def make_family(family, root):
     tensors = {}
-    for name in cases:
-        case = load_file(root / "cases" / f"{name}.safetensors")
-        found = record(load(root / "model"), case)
+    for name in CASES:
+        path = root / "cases" / f"{name}.safetensors"
+        if not path.exists():  # a text-only family
+            continue
+        case = load_file(path)
+        found = recorded(family.load(root / "model", torch.bfloat16), case)
         made = {**errors(f"{root.name} {name}", found, case), "logits": found["logits"].float()}
         tensors |= {f"{name}.{key}": value for key, value in made.items()}
     write_tensors(root / "cases" / "bf16.safetensors", tensors)
 
 
 def make(out):
+    families = (qwen25vl_tiny, qwen2vl_tiny, llava_tiny, *causal_tiny.FAMILIES)
     with torch.backends.mkldnn.flags(enabled=False):
-        for family in (qwen25vl_tiny, qwen2vl_tiny, llava_tiny):
-            load = lambda folder, f=family: f.load(folder, BF16)  # noqa: E731
-            make_family(out / family.FAMILY, load, recorded, ("text", "image"))
-        for name in causal_tiny.MODELS:
-            load = lambda folder, n=name: causal_tiny.load(n, folder, BF16)  # noqa: E731
-            make_family(out / name, load, recorded_causal, ("text",))
+        for family in families:
+            make_family(family, out / family.FAMILY)

@@ -4,7 +4,7 @@ rows of pixels, positions.
 
 What    of(model): language model, vision blocks that count, stem, connector. pixel_rows: what the
         patch embedding reads, one row a patch.
-Used by qwen25vl_run.py, family_cases.py."""
+Used by recorder.py, cases.py, said.py."""
 
 from dataclasses import dataclass
 
@@ -16,8 +16,8 @@ from .base import require
 @dataclass
 class Parts:
     text: torch.nn.Module
-    vision_blocks: list
-    merger: torch.nn.Module  # tower rows -> features, in the order of the tower
+    vision_blocks: list  # empty: text only, and nothing below
+    merger: torch.nn.Module | None = None  # tower rows -> features, in the order of the tower
     patch_embed: torch.nn.Module | None = None  # whose output is [patches, width]
     tower: torch.nn.Module | None = None  # whose output is the features in the processor's order
 
@@ -26,7 +26,24 @@ def is_clip(model):
     return hasattr(model.model, "vision_tower")
 
 
+def is_text_only(model):
+    return not hasattr(model.model, "language_model")
+
+
+def is_plain_rope(model):
+    """Positions count tokens, whatever they stand for."""
+    return is_clip(model) or is_text_only(model)
+
+
+def forget_positions(model):
+    """Qwen's models keep the last prompt's rope deltas."""
+    if not is_plain_rope(model):
+        model.model.rope_deltas = None
+
+
 def of(model):
+    if is_text_only(model):
+        return Parts(text=model.model, vision_blocks=[])
     if is_clip(model):
         # hidden_states[-2] is the input of the last layer.
         require(model.config.vision_feature_layer == -2, "features of another layer")
@@ -77,7 +94,7 @@ def image_grid(model, inputs):
 
 def positions(model, inputs):
     """position_ids [3,B,T] and the distance of the next position from the length."""
-    if is_clip(model):
+    if is_plain_rope(model):
         ids = inputs["input_ids"]
         at = torch.arange(ids.shape[1]).expand(3, ids.shape[0], -1)
         return at, torch.zeros(ids.shape[0], 1, dtype=torch.long)

@@ -3,7 +3,7 @@
 so PNGs stay small.
 
 What    picture(name, height, width): RGB u8 array from one seed per name, integers only.
-Used by images.py, qwen25vl_cases.py."""
+Used by images.py, cases.py."""
 
 import numpy as np
 import torch

@@ -4,7 +4,7 @@ golden is written.
 
 What    known vectors of positions, windows and sizes; slow image path; eager attention
         everywhere; F32, no TF32, no dropout; tied head shares storage. (Load report:
-        qwen25vl_tiny.load; same bits and padding: qwen25vl_cases.)
+        store.load_checked; same bits and padding: cases.py.)
 Used by make_goldens.py."""
 
 import torch
@@ -88,7 +88,7 @@ def check_numbers(model):
             require(config._attn_implementation == "eager", f"{type(module).__name__} is not eager")
         if isinstance(module, torch.nn.Dropout):
             require(module.p == 0, "dropout")
-    require(model.config.text_config.attention_dropout == 0, "attention dropout")
+    require(model.config.get_text_config().attention_dropout == 0, "attention dropout")
     require(not model.training, "model is in training mode")
     for name, parameter in model.named_parameters():
         require(parameter.dtype == torch.float32, f"{name} is {parameter.dtype}")
@@ -101,10 +101,20 @@ def check_tie(model, tied):
     require(same == tied, f"lm_head shares storage: {same}, config says tied: {tied}")
 
 
-def run(model, processor):
-    check_positions(model)
-    check_windows(model)
-    check_resize()
+SLOW = ("Qwen2VLImageProcessor", "CLIPImageProcessor")
+
+
+def run(bench):
+    """What there is of it in this family's model."""
+    model = bench.model()
     check_numbers(model)
-    name = type(processor.image_processor).__name__
-    require(name == "Qwen2VLImageProcessor", f"image processor is {name}, not the slow (PIL) one")
+    check_tie(model, model.config.get_text_config().tie_word_embeddings)
+    if hasattr(model.model, "get_rope_index"):
+        check_positions(model)
+        check_resize()
+    if hasattr(getattr(model.model, "visual", None), "get_window_index"):
+        check_windows(model)
+    image_processor = getattr(bench.processor, "image_processor", None)
+    if image_processor is not None:
+        name = type(image_processor).__name__
+        require(name in SLOW, f"image processor is {name}, not a slow (PIL) one")

@@ -7,19 +7,23 @@ What    config, weights re-drawn from one seed per name (HF's init would hide bu
         model_sharded_bf16/ BF16, two files, first published key names, flat config,
         older merges spelling, tied head
         model_untied_f16/   F16, one file, today's key names, nested config, lm_head of its own
+        CASES: every kind of case, with every tensor.
 Shapes  text 64/88/3 layers/4 heads/2 kv heads/400 ids, vision 32/44/4 blocks/2 heads.
-Used by qwen25vl_cases.py through load(). Another family is another module of this form."""
+Used by make_goldens.py. Another family is another module of this form."""
 
 import copy
 import json
 import shutil
 
 import torch
-from safetensors.torch import save_file
 from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
-from . import tokenizer_qwen
-from .base import normal, require, write_json
+from . import store, tokenizer_qwen
+from .base import require, write_json
+from .cases import Batch, Forward, Full, OddSizes, OneLabel, StoredForms
+from .hf_processor import load_processor  # noqa: F401  (part of the family)
+from .prompts import Chat, Prompt
+from .said import Chats, Greedy
 
 FAMILY = "qwen25vl_tiny"
 FOLDERS = ("model", "model_sharded_bf16", "model_untied_f16")
@@ -92,6 +96,150 @@ PREPROCESSOR = {
 }
 
 
+PICTURE = "<|vision_start|><|image_pad|><|vision_end|>"
+END_OF_TURN = "<|im_end|>"
+IMAGES = {
+    "one_140x196.png": (140, 196, "RGB"),
+    "strip_28x224.png": (28, 224, "RGB"),
+    "square_56x56.png": (56, 56, "RGB"),
+    "large_252x308.png": (252, 308, "RGB"),
+    "small_56x84.png": (56, 84, "RGB"),
+    "tall_140x56.png": (140, 56, "RGB"),
+    "odd_333x500.png": (333, 500, "RGB"),
+    "odd_70x70.png": (70, 70, "RGB"),
+    "odd_98x126.png": (98, 126, "RGB"),
+    "odd_61x90_rgba.png": (61, 90, "RGBA"),
+    "odd_100x64_grey.png": (100, 64, "L"),
+    "odd_85x77_palette.png": (85, 77, "P"),
+}
+ODD = tuple(name for name in IMAGES if name.startswith("odd_"))
+THREE = ("strip_28x224.png", "square_56x56.png", "large_252x308.png")
+THREE_TEXT = f"{PICTURE}{PICTURE}What is {PICTURE}?"
+BATCH = (
+    Prompt(f"{PICTURE}Is it a dog?", ("small_56x84.png",), " No."),
+    Prompt(
+        f"A: {PICTURE} B: {PICTURE} which is right?",
+        ("square_56x56.png", "tall_140x56.png"),
+        " The answer is B.",
+    ),
+)
+
+
+def image_part():
+    return {"type": "image"}
+
+
+def text_part(text):
+    return {"type": "text", "text": text}
+
+
+def user(*parts):
+    return {"role": "user", "content": list(parts)}
+
+
+CHATS = (
+    ("text", [{"role": "user", "content": "What's the answer?\n\n"}], (), True),
+    ("image", [user(image_part(), text_part("Who is this?"))], ("square_56x56.png",), True),
+    (
+        "two_images",
+        [user(image_part(), text_part(" and "), image_part(), text_part("?"))],
+        ("small_56x84.png", "odd_70x70.png"),
+        True,
+    ),
+    (
+        "system",
+        [
+            {"role": "system", "content": "Answer with one letter."},
+            {"role": "user", "content": "A or B?"},
+        ],
+        (),
+        True,
+    ),
+    (
+        "turns",
+        [
+            user(image_part(), text_part("Who is this? \u4f60\u597d")),
+            {"role": "assistant", "content": [text_part("The painter.")]},
+            {"role": "user", "content": "  caf\u00e9?  "},
+            {"role": "assistant", "content": "Yes <|im_end|> no"},
+        ],
+        ("strip_28x224.png",),
+        False,
+    ),
+)
+QUESTION = "What is the name of this person?"
+CASES = [
+    Full(
+        "text",
+        "text only; all gradients, one tangent",
+        Prompt(tokenizer_qwen.OPENING % "Who is this?", (), "The painter.<|im_end|>"),
+        params="all",
+        text_tangent="direction text",
+    ),
+    Full(
+        "image",
+        "one image, partial windows in both axes (grid 10 x 14 = 5 x 7 cells); all gradients, one tangent",
+        Prompt(f"{PICTURE}Who is this?", ("one_140x196.png",), "The painter.<|im_end|>"),
+        params="all",
+        text_tangent="direction image",
+        pixel_rows=16,
+        drop=("jvp.a", "jvp.logits"),  # size: the case text has these
+    ),
+    Forward(
+        "three_images",
+        "three images of different sizes, the first at the very start, two adjacent; forward only, logits of the last 32 "
+        "positions",
+        Prompt(THREE_TEXT, THREE, " The city."),
+        rows=32,
+    ),
+    Batch(
+        "batch",
+        "two sequences of 1 and 2 images; seq{i}.* each run alone, batch.* and batch_grad.* from the left-padded batch "
+        "(loss = mean over the labels of both); tangent of the vision stack for seq1",
+        BATCH,
+        params=("norm", "bias", "blocks.2.mlp"),
+        vision_tangent="direction batch",
+        states=True,
+        rows=None,
+    ),
+    OddSizes(
+        "odd_sizes",
+        "six files of odd sizes and kinds through the slow image processor; pixel_u8 holds the rows pixel_rows (every "
+        "7th of the first image, all of the others); logits of the last position",
+        ODD,
+        every_of_rest=1,
+    ),
+    OneLabel(
+        "one_label",
+        "all labels -100 except one",
+        Prompt(f"{PICTURE}The name of the person is A.", ("square_56x56.png",), " It's B."),
+        rows=None,
+        drop=(),
+    ),
+    StoredForms(
+        "storage",
+        "seq0 of batch with BF16 weights (sharded, old names) and with F16 weights (head of its own)",
+        BATCH[0],
+        FOLDERS[1:],
+    ),
+    Greedy(
+        (
+            ("three_images", Prompt(THREE_TEXT, THREE), 1.0),
+            ("three_images_penalty", Prompt(THREE_TEXT, THREE), 1.05),
+            ("text", Chat(QUESTION), 1.0),
+            ("text_strong_penalty", Chat(QUESTION), 1.3),
+            ("image_penalty", Chat("What is shown in this image?", ("small_56x84.png",)), 1.05),
+        ),
+        stop=True,
+    ),
+    Chats(CHATS),
+]
+
+
+def config():
+    return config_nested()
+
+
 def config_flat(tied=True):
     """config.json as first published: text fields at top level beside vision_config."""
     flat = {
@@ -119,37 +267,9 @@ def config_nested(tied=True):
     return value
 
 
-def draw(name, shape):
-    """Every parameter away from 0 and 1: matrices N(0, 1/fan_in), q and k x 1.5,
-    norms 1 + 0.2 N, biases 0.1 N.
-
-    Embeddings are 0.25 N: with N and a tied head every position predicts its own input token,
-    greedy decoding repeats one id for ever, and a wrong cache would go unseen."""
-    noise = normal(name, *shape)
-    if name.endswith("bias"):
-        return 0.1 * noise
-    if "norm" in name or name.endswith("ln_q.weight"):
-        return 1.0 + 0.2 * noise
-    if "embed_tokens" in name:
-        return 0.25 * noise
-    fan_in = noise[0].numel()
-    weight = noise / fan_in**0.5
-    if "q_proj" in name or "k_proj" in name:
-        weight = 1.5 * weight
-    if "attn.qkv" in name:
-        weight[: 2 * shape[0] // 3] *= 1.5
-    return weight
-
-
 def weights(tied=True):
     """{name as transformers 4.57 has it: F32 tensor}; lm_head only if untied."""
-    model = Qwen2_5_VLForConditionalGeneration(config_object(tied))
-    out = {}
-    for name, parameter in model.state_dict().items():
-        if name == "lm_head.weight" and tied:
-            continue
-        out[name] = draw(name, tuple(parameter.shape)).contiguous()
-    return out
+    return store.drawn(Qwen2_5_VLForConditionalGeneration(config_object(tied)), tied=tied)
 
 
 def old_name(name):
@@ -169,63 +289,27 @@ def write_text_files(folder, merges_as_strings=False):
     write_json(folder / "generation_config.json", GENERATION)
 
 
-def save_single(folder, config, tensors):
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, str(folder / "model.safetensors"), metadata={"format": "pt"})
-    (folder / "model.safetensors").chmod(0o644)
-    write_json(folder / "config.json", config)
-
-
-def save_sharded(folder, config, tensors):
-    """Two files cut in the middle of the text layers, so that one layer lies in both."""
-    folder.mkdir(parents=True, exist_ok=True)
-    names = sorted(tensors)
-    shards = (names[: len(names) // 2], names[len(names) // 2 :])
-    weight_map, total = {}, 0
-    for i, shard in enumerate(shards):
-        file = f"model-{i + 1:05d}-of-{len(shards):05d}.safetensors"
-        save_file({n: tensors[n] for n in shard}, str(folder / file), metadata={"format": "pt"})
-        (folder / file).chmod(0o644)
-        weight_map.update({n: file for n in shard})
-        total += sum(tensors[n].numel() * tensors[n].element_size() for n in shard)
-    index = {"metadata": {"total_size": total}, "weight_map": {n: weight_map[n] for n in names}}
-    write_json(folder / "model.safetensors.index.json", index)
-    write_json(folder / "config.json", config)
-
-
 def write_models(root):
     for folder in FOLDERS:
         shutil.rmtree(root / folder, ignore_errors=True)
     tied = weights()
-    save_single(root / "model", config_nested(), tied)
+    store.save_single(root / "model", config_nested(), tied)
     write_text_files(root / "model")
 
     flat = config_flat()
     flat["torch_dtype"] = "bfloat16"
-    save_sharded(
+    store.save_sharded(
         root / "model_sharded_bf16", flat, {old_name(n): t.bfloat16() for n, t in tied.items()}
     )
     write_text_files(root / "model_sharded_bf16", merges_as_strings=True)
 
     untied = config_nested(tied=False)
     untied["dtype"] = "float16"
-    save_single(
+    store.save_single(
         root / "model_untied_f16", untied, {n: t.half() for n, t in weights(tied=False).items()}
     )
     write_text_files(root / "model_untied_f16")
 
 
-def load_checked(model_class, folder, dtype=torch.float32):
-    """A fresh eager CPU model (module state such as rope_deltas must not survive
-    a case), checked."""
-    model, report = model_class.from_pretrained(
-        str(folder), dtype=dtype, attn_implementation="eager", output_loading_info=True
-    )
-    for key in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs"):
-        require(not report.get(key), f"{folder}: {key} = {report.get(key)}")
-    model.eval()
-    return model
-
-
 def load(folder, dtype=torch.float32):
-    return load_checked(Qwen2_5_VLForConditionalGeneration, folder, dtype)
+    return store.load_checked(Qwen2_5_VLForConditionalGeneration, folder, dtype)

@@ -115,6 +115,13 @@ CHAT_TEMPLATE = (
 )
 
 
+# What it makes of one question.
+OPENING = (
+    "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
+    "<|im_start|>user\n%s<|im_end|>\n<|im_start|>assistant\n"
+)
+
+
 def config_json():
     """tokenizer_config.json in the layout of the published model."""
     decoder = {

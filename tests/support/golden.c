@@ -122,6 +122,26 @@ sequence golden_sequence(golden *g) {
     return s;
 }
 
+void golden_open_batch(const char *case_name, golden g[2], sequence s[2]) {
+    static const char *const prefixes[] = {"seq0.", "seq1."};
+    for (int i = 0; i < 2; i++) {
+        golden_open(&g[i], case_name, prefixes[i]);
+        s[i] = golden_sequence(&g[i]);
+    }
+}
+
+int golden_count(const golden *g, const char *begin) {
+    char full[256];
+    int64_t n = 0;
+    int n_found = 0;
+    const safetensors_entry *all = safetensors_entries(g->file, &n);
+    snprintf(full, sizeof full, "%s%s", g->prefix, begin);
+    for (int64_t i = 0; i < n; i++) {
+        n_found += strncmp(all[i].name, full, strlen(full)) == 0;
+    }
+    return n_found;
+}
+
 int64_t golden_targets(golden *g, int64_t row_begin, int32_t *rows, int32_t *targets) {
     int64_t n = 0;
     int64_t n_scored = 0;

@@ -45,6 +45,12 @@ const float *golden_pixels(golden *g, int64_t *n_patches);
 /* golden_sequence - the case's ids and images. */
 sequence golden_sequence(golden *g);
 
+/* golden_open_batch - the two sequences of a case "batch". */
+void golden_open_batch(const char *case_name, golden g[2], sequence s[2]);
+
+/* golden_count - how many tensors' names begin with the prefix of g and this. */
+int golden_count(const golden *g, const char *begin);
+
 /* golden_targets - rows and targets of the scored positions; rows count from row_begin. */
 int64_t golden_targets(golden *g, int64_t row_begin, int32_t *rows, int32_t *targets);
 

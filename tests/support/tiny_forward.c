@@ -51,11 +51,11 @@ void tiny_forward_run(tiny_forward *f, const char *backend, const char *folder, 
     run(f, n, seqs);
 }
 
-void tiny_forward_run_case(tiny_forward *f, const char *backend, const char *case_name,
-                           const sequence *seq) {
+void tiny_forward_run_case(tiny_forward *f, const char *backend, const char *case_name, int64_t n,
+                           const sequence *seqs) {
     *f = (tiny_forward){0};
     tiny_model_open_of(&f->t, backend, case_name, ARENA_BYTES);
-    run(f, 1, seq);
+    run(f, n, seqs);
 }
 
 void tiny_forward_finish(tiny_forward *f) {

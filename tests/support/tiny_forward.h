@@ -32,9 +32,9 @@ typedef struct tiny_forward {
 void tiny_forward_run(tiny_forward *f, const char *backend, const char *folder, int64_t n,
                       const sequence *seqs);
 
-/* tiny_forward_run_case - one sequence through the model its golden case was made with. */
-void tiny_forward_run_case(tiny_forward *f, const char *backend, const char *case_name,
-                           const sequence *seq);
+/* tiny_forward_run_case - n sequences through the model their golden case was made with. */
+void tiny_forward_run_case(tiny_forward *f, const char *backend, const char *case_name, int64_t n,
+                           const sequence *seqs);
 void tiny_forward_finish(tiny_forward *f);
 
 /* tiny_forward_text_call / _vision_call - the stack call for vjp and jvp over what was run. */

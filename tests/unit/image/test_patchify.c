@@ -78,12 +78,17 @@ static void check_case(const char *case_name, const char *const *names, int n_im
     check_case_with(&s, case_name, names, n_images);
 }
 
-/* Scaled up and down, cropped at the sides and not at all. */
-Test(patchify, pictures_cropped_to_a_square_are_equal_in_every_bit) {
+static patch_settings llava_settings(void) {
     patch_settings s = patch_settings_qwen();
     s.square_px = 56;
     s.merge = 1;
     s.temporal = 1;
+    return s;
+}
+
+/* Scaled up and down, cropped at the sides and not at all. */
+Test(patchify, pictures_cropped_to_a_square_are_equal_in_every_bit) {
+    const patch_settings s = llava_settings();
     check_case_with(&s, "llava_tiny/image", (const char *const[]){"one_84x112.png"}, 1);
     check_case_with(
         &s, "llava_tiny/three_images",
@@ -101,13 +106,12 @@ Test(patchify, three_pictures_of_one_prompt_are_equal_in_every_bit) {
 }
 
 /* The golden keeps only some rows of the six pictures: pixel_rows counts over all of them. */
-Test(patchify, odd_sizes_and_kinds_are_equal_in_every_bit) {
+static void check_odd(const patch_settings *s, const char *case_name) {
     static const char *const names[] = {"odd_333x500.png",     "odd_70x70.png",
                                         "odd_98x126.png",      "odd_61x90_rgba.png",
                                         "odd_100x64_grey.png", "odd_85x77_palette.png"};
-    const patch_settings s = tiny_settings();
     golden g;
-    golden_open(&g, "odd_sizes", "");
+    golden_open(&g, case_name, "");
     int64_t n_kept = 0, n_rows = 0, first = 0, k = 0;
     const float *expected = golden_pixels(&g, &n_kept);
     const int32_t *rows = golden_i32(&g, "pixel_rows", &n_rows),
@@ -119,7 +123,7 @@ Test(patchify, odd_sizes_and_kinds_are_equal_in_every_bit) {
         patch_rows got;
         snprintf(path, sizeof path, "tests/golden/qwen25vl_tiny/cases/images/%s", names[i]);
         cr_assert_eq(image_read(path, NULL, &im), MIP_OK, "%s", mip_error_last()->what);
-        cr_assert_eq(patchify_image(&g.memory, &s, &im, &got), MIP_OK);
+        cr_assert_eq(patchify_image(&g.memory, s, &im, &got), MIP_OK);
         cr_assert(got.grid_h == grid[3 * i + 1] && got.grid_w == grid[3 * i + 2], "%s", names[i]);
         for (; k < n_kept && rows[k] < first + got.n_patches; k++) {
             assert_bits(got.pixels + (rows[k] - first) * got.row_elems,
@@ -130,6 +134,14 @@ Test(patchify, odd_sizes_and_kinds_are_equal_in_every_bit) {
     }
     cr_assert_eq(k, n_kept);
     golden_close(&g);
+}
+
+Test(patchify, odd_sizes_and_kinds_are_equal_in_every_bit) {
+    const patch_settings qwen = tiny_settings();
+    const patch_settings llava = llava_settings();
+    check_odd(&qwen, "odd_sizes");
+    check_odd(&qwen, "qwen2vl_tiny/odd_sizes");
+    check_odd(&llava, "llava_tiny/odd_sizes");
 }
 
 Test(patchify, grid_is_known_without_decoding) {

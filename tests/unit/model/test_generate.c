@@ -15,6 +15,7 @@
 #include "support/both_backends.h"
 #include "support/check_status.h"
 #include "support/golden.h"
+#include "support/golden_cases.h"
 #include "support/share_work.h"
 #include "support/tiny_model.h"
 
@@ -98,30 +99,26 @@ static void set_stop(const generate_cases *c, int i, model *m) {
     m->n_stop = (int)int_list(&c->doc, json_at(c->doc.root, i), "eos_token_id", m->stop);
 }
 
-typedef struct family_case {
-    char backend[8], family[32];
-} family_case;
-
-ParameterizedTestParameters(generate, greedy_ids_are_those_of_transformers) {
-    static family_case cases[] = {{"ref", "qwen25vl_tiny"}, {"cpu", "qwen25vl_tiny"},
-                                  {"ref", "qwen2vl_tiny"},  {"cpu", "qwen2vl_tiny"},
-                                  {"ref", "llava_tiny"},    {"cpu", "llava_tiny"},
-                                  {"ref", "llama_tiny"},    {"cpu", "llama_tiny"},
-                                  {"ref", "qwen2_tiny"},    {"cpu", "qwen2_tiny"}};
-    return cr_make_param_array(family_case, cases, sizeof cases / sizeof cases[0]);
+/* The cases of a golden "family/generate". */
+static void cases_open_named(generate_cases *c, const char *name) {
+    const golden_name at = golden_name_split(name);
+    if (strcmp(at.family, "qwen25vl_tiny") == 0) {
+        cases_open(c);
+    } else {
+        cases_open_of(c, at.family, "image", "");
+    }
 }
 
-ParameterizedTest(const family_case *b, generate, greedy_ids_are_those_of_transformers) {
+ParameterizedTestParameters(generate, greedy_ids_are_those_of_transformers) {
+    static const char *const names[] = {"generate"};
+    return golden_cases(1, 1, names);
+}
+
+ParameterizedTest(const golden_case *b, generate, greedy_ids_are_those_of_transformers) {
     tiny_model t;
     generate_cases c;
-    char folder[64];
-    snprintf(folder, sizeof folder, "%s/model", b->family);
-    if (strcmp(b->family, "qwen25vl_tiny") == 0) {
-        cases_open(&c);
-    } else {
-        cases_open_of(&c, b->family, "image", "");
-    }
-    tiny_model_open(&t, b->backend, folder, ARENA_BYTES);
+    cases_open_named(&c, b->name);
+    tiny_model_open_of(&t, b->backend, b->name, ARENA_BYTES);
     for (int i = 0; i < c.n; i++) {
         int32_t expected[MAX_IDS];
         int64_t n = int_list(&c.doc, json_at(c.doc.root, i), "ids", expected);
@@ -178,43 +175,111 @@ ParameterizedTest(const backend_name *b, generate,
     cases_close(&c);
 }
 
-/* Log probabilities of prompt + ids by one plain pass without a cache. */
-static double plain_logp(tiny_model *t, const sequence *prompt, const int32_t *ids, int64_t n,
-                         double *each) {
-    exec *x = &t->x;
-    const model *m = &t->m;
-    const size_t mark = exec_mark(x);
-    int32_t all[MAX_IDS];
-    int32_t rows[MAX_IDS];
-    sequence s = *prompt;
+/* prompt + ids in one pass without a cache. */
+typedef struct plain_pass {
+    size_t mark;
     text_pack text;
     vision_pack vision;
     vision_trace trace;
-    float *h = NULL;
-    double sum = 0;
-    memcpy(all, prompt->ids, (size_t)prompt->n * sizeof *all);
-    memcpy(all + prompt->n, ids, (size_t)n * sizeof *all);
-    s.ids = all;
+    int32_t all[MAX_IDS];
+    int32_t rows[MAX_IDS]; // [n] that predict the ids
+    float *h;              // dev [N, C] behind the last layer
+} plain_pass;
+
+static void plain_run(tiny_model *t, const sequence *prompt, const int32_t *ids, int64_t n,
+                      plain_pass *p) {
+    exec *x = &t->x;
+    const model *m = &t->m;
+    sequence s = *prompt;
+    p->mark = exec_mark(x);
+    memcpy(p->all, prompt->ids, (size_t)prompt->n * sizeof *ids);
+    memcpy(p->all + prompt->n, ids, (size_t)n * sizeof *ids);
+    s.ids = p->all;
     s.n = prompt->n + n;
     for (int64_t i = 0; i < n; i++) {
-        rows[i] = (int32_t)(prompt->n - 1 + i);
+        p->rows[i] = (int32_t)(prompt->n - 1 + i);
     }
-    ASSERT_OK(text_pack_create(x, m, 1, &s, &text));
-    ASSERT_OK(vision_pack_create(x, m, 1, &s, &vision));
-    ASSERT_OK(vision_fwd(x, m, &vision, NULL, false, &trace));
-    ASSERT_OK(EXEC_NEW(x, s.n * m->text.width, &h));
-    ASSERT_OK(embed_rows(x, m, &text, &vision, trace.features, h));
-    const stack_call call = {.x = x, .s = &m->text, .rows = &text.layout};
-    ASSERT_OK(stack_fwd(&call, 0, m->text.n_layers, h, h, NULL));
-    ASSERT_OK(head_logp(x, &m->head, h, &(head_labels){n, rows, ids, NULL}, each, NULL, NULL));
+    ASSERT_OK(text_pack_create(x, m, 1, &s, &p->text));
+    ASSERT_OK(vision_pack_create(x, m, 1, &s, &p->vision));
+    ASSERT_OK(vision_fwd(x, m, &p->vision, NULL, false, &p->trace));
+    ASSERT_OK(EXEC_NEW(x, s.n * m->text.width, &p->h));
+    ASSERT_OK(embed_rows(x, m, &p->text, &p->vision, p->trace.features, p->h));
+    const stack_call call = {.x = x, .s = &m->text, .rows = &p->text.layout};
+    ASSERT_OK(stack_fwd(&call, 0, m->text.n_layers, p->h, p->h, NULL));
+}
+
+static void plain_finish(tiny_model *t, plain_pass *p) {
+    vision_trace_free(&p->trace);
+    vision_pack_destroy(&p->vision);
+    text_pack_destroy(&p->text);
+    exec_release(&t->x, p->mark);
+}
+
+/* Log probabilities of ids behind the prompt. */
+static double plain_logp(tiny_model *t, const sequence *prompt, const int32_t *ids, int64_t n,
+                         double *each) {
+    plain_pass p;
+    double sum = 0;
+    plain_run(t, prompt, ids, n, &p);
+    ASSERT_OK(
+        head_logp(&t->x, &t->m.head, p.h, &(head_labels){n, p.rows, ids, NULL}, each, NULL, NULL));
     for (int64_t i = 0; i < n; i++) {
         sum += each[i];
     }
-    vision_trace_free(&trace);
-    vision_pack_destroy(&vision);
-    text_pack_destroy(&text);
-    exec_release(x, mark);
+    plain_finish(t, &p);
     return sum;
+}
+
+/* The best token after the first n_seen ids, those seen before made less likely. */
+static int32_t best_token(const float *logits, int64_t vocab, const int32_t *seen, int64_t n_seen,
+                          double penalty) {
+    int32_t best = -1;
+    float highest = -INFINITY;
+    for (int32_t v = 0; v < vocab; v++) {
+        float value = logits[v];
+        for (int64_t i = 0; i < n_seen; i++) {
+            if (seen[i] == v) {
+                value = value > 0 ? value / (float)penalty : value * (float)penalty;
+                break;
+            }
+        }
+        if (value > highest) {
+            highest = value;
+            best = v;
+        }
+    }
+    return best;
+}
+
+ParameterizedTestParameters(generate, the_same_ids_are_best_without_a_cache) {
+    static const char *const names[] = {"generate"};
+    return golden_cases(1, 1, names);
+}
+
+ParameterizedTest(const golden_case *b, generate, the_same_ids_are_best_without_a_cache) {
+    tiny_model t;
+    generate_cases c;
+    cases_open_named(&c, b->name);
+    tiny_model_open_of(&t, b->backend, b->name, ARENA_BYTES);
+    const int64_t vocab = t.m.head.vocab;
+    for (int i = 0; i < c.n; i++) {
+        int32_t ids[MAX_IDS];
+        plain_pass p;
+        float *logits = NULL;
+        const int64_t n = int_list(&c.doc, json_at(c.doc.root, i), "ids", ids);
+        const generate_options options = options_of(&c, i);
+        plain_run(&t, &c.prompts[i], ids, n, &p);
+        ASSERT_OK(EXEC_NEW(&t.x, n * vocab, &logits));
+        ASSERT_OK(head_logits(&t.x, &t.m.head, p.h, n, p.rows, logits));
+        for (int64_t k = 0; k < n; k++) { // both backends compute in host memory
+            cr_assert_eq(best_token(logits + k * vocab, vocab, p.all, c.prompts[i].n + k,
+                                    options.repetition_penalty),
+                         ids[k], "case %d, token %d", i, (int)k);
+        }
+        plain_finish(&t, &p);
+    }
+    tiny_model_close(&t);
+    cases_close(&c);
 }
 
 ParameterizedTestParameters(generate, continuation_scores_equal_a_plain_pass) {

@@ -2,6 +2,7 @@
 /* tests/unit/model/test_sequence.c - packs of sequences and suffixes, the path of image rows,
  * and the memory plan. */
 #include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "ops/ops.h"
 #include "support/check_status.h"
 #include "support/golden.h"
+#include "support/golden_cases.h"
 #include "support/share_work.h"
 #include "support/tiny_forward.h"
 
@@ -166,47 +168,78 @@ Test(sequence, features_go_to_image_rows_and_their_gradient_comes_back) {
     golden_close(&g);
 }
 
-/* Hidden states of `i` in a pack of all, to the bit, against the same sequence alone. */
-static void check_alone(const char *backend, int threads) {
-    golden g[3];
-    sequence s[3];
+/* The hidden states of sequence i of a pack, to the bit, against the same sequence alone. */
+static void check_alone(tiny_forward *all, const char *backend, const char *name, const sequence *s,
+                        int i) {
+    tiny_forward alone;
+    omp_set_num_threads(1);
+    tiny_forward_run_case(&alone, backend, name, 1, &s[i]);
+    const int64_t width = all->t.m.text.width;
+    for (int l = 0; l <= all->t.m.text.n_layers; l++) { // layer 0 has the image features
+        float *a = tiny_forward_fetch(all, all->trace.hidden[l] + all->text.begin[i] * width,
+                                      s[i].n * width);
+        float *b = tiny_forward_fetch(&alone, alone.trace.hidden[l], s[i].n * width);
+        cr_assert_arr_eq(a, b, (size_t)(s[i].n * width) * sizeof *a,
+                         "%s on %s, sequence %d, layer %d", name, backend, i, l);
+        free(a);
+        free(b);
+    }
+    tiny_forward_finish(&alone);
+}
+
+/* No picture, three (one larger than a window in both axes where there are windows), one or two. */
+static void check_pack(const char *backend, const tiny_family *family, int threads) {
+    static const char *const names[] = {"text", "three_images", "batch", "batch"};
+    static const char *const prefixes[] = {"", "", "seq0.", "seq1."};
+    golden g[4];
+    sequence s[4];
+    char name[64];
     tiny_forward all;
-    golden_open(&g[0], "text", "");
-    golden_open(&g[1], "three_images", "");
-    golden_open(&g[2], "batch", "seq1.");
-    for (int i = 0; i < 3; i++) {
-        s[i] = golden_sequence(&g[i]);
+    int n = 0;
+    for (int i = 0; i < 4; i++) {
+        if (family->vision || i != 1) {
+            snprintf(name, sizeof name, "%s/%s", family->name, names[i]);
+            golden_open(&g[n], name, prefixes[i]);
+            s[n] = golden_sequence(&g[n]);
+            n++;
+        }
     }
     omp_set_num_threads(threads);
-    tiny_forward_run(&all, backend, "model", 3, s);
-    for (int i = 0; i < 3; i++) {
-        tiny_forward alone;
-        omp_set_num_threads(1);
-        tiny_forward_run(&alone, backend, "model", 1, &s[i]);
-        const int64_t width = all.t.m.text.width;
-        for (int l = 0; l <= all.t.m.text.n_layers; l++) {
-            float *a = tiny_forward_fetch(&all, all.trace.hidden[l] + all.text.begin[i] * width,
-                                          s[i].n * width);
-            float *b = tiny_forward_fetch(&alone, alone.trace.hidden[l], s[i].n * width);
-            cr_assert_arr_eq(a, b, (size_t)(s[i].n * width) * sizeof *a,
-                             "%s, %d threads, sequence %d, layer %d", backend, threads, i, l);
-            free(a);
-            free(b);
-        }
-        tiny_forward_finish(&alone);
+    tiny_forward_run_case(&all, backend, name, n, s);
+    for (int i = 0; i < n; i++) {
+        check_alone(&all, backend, name, s, i);
     }
     tiny_forward_finish(&all);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < n; i++) {
         golden_close(&g[i]);
     }
 }
 
 Test(sequence, a_row_has_the_same_bits_alone_and_in_a_pack_on_any_number_of_threads) {
     share_all_work();
-    check_alone("ref", 1);
-    for (int threads = 1; threads <= 4; threads *= 2) {
-        check_alone("cpu", threads);
+    for (int f = 0; f < TINY_FAMILIES; f++) {
+        check_pack("ref", &tiny_families[f], 1);
+        for (int threads = 1; threads <= 4; threads *= 2) {
+            check_pack("cpu", &tiny_families[f], threads);
+        }
     }
+}
+
+/* Two windows of four cells fit in neither direction: 9 x 11 cells. */
+Test(sequence, a_golden_image_is_larger_than_one_window_in_both_axes) {
+    golden g;
+    tiny_model t;
+    golden_open(&g, "three_images", "");
+    const sequence s = golden_sequence(&g);
+    tiny_model_open(&t, "ref", "model", ARENA_BYTES);
+    const vision_desc *v = &t.m.vision_desc;
+    const image_patches *large = &s.images[2];
+    cr_assert_gt(large->grid_h / v->merge, 2 * v->window_cells);
+    cr_assert_gt(large->grid_w / v->merge, 2 * v->window_cells);
+    cr_assert_neq(large->grid_h / v->merge % v->window_cells, 0);
+    cr_assert_neq(large->grid_w / v->merge % v->window_cells, 0);
+    tiny_model_close(&t);
+    golden_close(&g);
 }
 
 static void forward_and_back(tiny_model *t, const sequence *s) {

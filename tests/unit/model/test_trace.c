@@ -13,6 +13,7 @@
 
 #include "support/check_status.h"
 #include "support/golden.h"
+#include "support/golden_cases.h"
 #include "support/tiny_forward.h"
 
 static const double gate_features = 2e-5;
@@ -132,33 +133,12 @@ static void check_next_tokens(traced *f) {
     }
 }
 
-typedef struct trace_case {
-    char backend[8], name[24];
-} trace_case;
-
 ParameterizedTestParameters(trace, everything_equals_transformers) {
-    static trace_case cases[] = {
-        {"ref", "text"},
-        {"ref", "image"},
-        {"cpu", "text"},
-        {"cpu", "image"},
-        {"ref", "qwen2vl_tiny/text"},
-        {"ref", "qwen2vl_tiny/image"},
-        {"cpu", "qwen2vl_tiny/text"},
-        {"cpu", "qwen2vl_tiny/image"},
-        {"ref", "llava_tiny/text"},
-        {"ref", "llava_tiny/image"},
-        {"cpu", "llava_tiny/text"},
-        {"cpu", "llava_tiny/image"},
-        {"ref", "llama_tiny/text"},
-        {"cpu", "llama_tiny/text"},
-        {"ref", "qwen2_tiny/text"},
-        {"cpu", "qwen2_tiny/text"},
-    };
-    return cr_make_param_array(trace_case, cases, sizeof cases / sizeof cases[0]);
+    static const char *const names[] = {"text", "image"};
+    return golden_cases(1, 2, names);
 }
 
-ParameterizedTest(const trace_case *c, trace, everything_equals_transformers) {
+ParameterizedTest(const golden_case *c, trace, everything_equals_transformers) {
     traced f;
     traced_open(&f, c->backend, c->name);
     ASSERT_OK(run_with(&f, 0, NULL));

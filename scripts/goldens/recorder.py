@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""scripts/goldens/qwen25vl_run.py - one forward (backward, tangent) of the oracle with
+"""scripts/goldens/recorder.py - one forward (backward, tangent) of the oracle with
 everything recorded.
 
 What    Recorder: forward hooks that keep each quantity the engine is compared on;
@@ -7,7 +7,7 @@ What    Recorder: forward hooks that keep each quantity the engine is compared o
 Shapes  text.hidden [L+1,T,C] is the residual stream (row 0 = merged embeddings, row
         l = after l blocks, before the final norm; HF's own last hidden state is text.normed);
         vit.hidden [Lv+1,P,C] in window order as HF has it.
-Used by qwen25vl_cases.py, family_cases.py, preflight.py."""
+Used by cases.py, said.py, ../compare_trace.py."""
 
 import torch
 import torch.autograd.forward_ad as fwd
@@ -32,7 +32,8 @@ class Recorder:
                 self._output(block, f"{part}.hidden.{i + 1}")
                 self._input(parts.neuron_output(block), f"{part}.a.{i}")
         self._output(where.text.norm, "text.normed")
-        self._output(where.merger, "vit.merger")
+        if where.merger is not None:
+            self._output(where.merger, "vit.merger")
         if where.patch_embed is not None:
             self._output(where.patch_embed, "vit.patch_embed")
         if where.tower is not None:
@@ -118,9 +119,9 @@ def input_tensors(model, inputs, lut):
         "input_ids": inputs["input_ids"][0],
         "position_ids": at[:, 0],
         "rope_delta": delta.reshape(-1),
-        "inv_freq.text": model.model.language_model.rotary_emb.inv_freq,
+        "inv_freq.text": parts.of(model).text.rotary_emb.inv_freq,
     }
-    if not parts.is_clip(model):
+    if not parts.is_plain_rope(model):
         out["inv_freq.vit"] = model.model.visual.rotary_pos_emb.inv_freq
     if "labels" in inputs:
         out["labels"] = inputs["labels"][0]
@@ -144,11 +145,11 @@ def input_tensors(model, inputs, lut):
 def forward(model, inputs):
     """Recorder and HF's output; checks that the hooks saw what HF reports."""
     recorder = Recorder(model)
-    model.model.rope_deltas = None
+    parts.forget_positions(model)
     result = model(**inputs, output_hidden_states=True, use_cache=False)
     recorder.close()
     kept = recorder.kept
-    last = len(model.model.language_model.layers)
+    last = len(parts.of(model).text.layers)
     for i, hidden in enumerate(result.hidden_states):
         seen = kept["text.normed"] if i == last else kept[f"text.hidden.{i}"]
         require(torch.equal(hidden, seen), f"hook and hidden_states[{i}] differ")
@@ -166,12 +167,12 @@ def check_loss(result, labels):
     )
 
 
-def forward_tensors(recorder, result, logits="all"):
+def forward_tensors(recorder, result):
     kept = recorder.kept
     out = {
         "text.hidden": recorder.stacked("text", "hidden"),
         "text.normed": kept["text.normed"][0],
-        "logits": result.logits[0] if logits == "all" else result.logits[0, -1:],
+        "logits": result.logits[0],
     }
     if result.loss is not None:
         out["loss"] = result.loss.reshape(1)
@@ -185,8 +186,8 @@ def forward_tensors(recorder, result, logits="all"):
     return out
 
 
-def neuron_tensors(recorder, result):
-    """Neuron activations a and dLoss/da; result.loss.backward() must have run."""
+def neuron_tensors(recorder):
+    """Neuron activations a and dLoss/da; loss.backward() must have run."""
     out = {
         "text.a": recorder.stacked("text", "a"),
         "text.da": recorder.stacked("text", "a", lambda t: t.grad),
@@ -198,30 +199,30 @@ def neuron_tensors(recorder, result):
     return out
 
 
-def parameter_grads(model):
+def parameter_grads(model, embedding=True):
     out = {}
     for name, parameter in model.named_parameters():
-        if parameter.grad is not None:
+        if parameter.grad is not None and (embedding or "embed_tokens" not in name):
             out["grad.param." + name] = parameter.grad
     return out
 
 
-def text_tangent(model, embeds, position_ids, labels, name, grad):
+def text_tangent(model, embeds, position_ids, labels, seed, grad):
     """JVP of the text stack and head along a stored direction of the merged embeddings."""
-    direction = normal("direction " + name, *embeds.shape[1:])
+    direction = normal(seed, *embeds.shape[1:])
     mask = torch.ones(embeds.shape[:2], dtype=torch.long)
     with torch.no_grad(), fwd.dual_level():
         recorder = Recorder(model)
         dual = fwd.make_dual(embeds.detach(), direction[None])
-        output = model.model.language_model(
+        output = parts.of(model).text(
             inputs_embeds=dual,
-            position_ids=position_ids[0] if parts.is_clip(model) else position_ids,
+            position_ids=position_ids[0] if parts.is_plain_rope(model) else position_ids,
             attention_mask=mask,
             use_cache=False,
         )
         logits = model.lm_head(output.last_hidden_state)
         loss = model.loss_function(
-            logits=logits, labels=labels, vocab_size=model.config.text_config.vocab_size
+            logits=logits, labels=labels, vocab_size=model.config.get_text_config().vocab_size
         )
         recorder.close()
         out = {
@@ -240,14 +241,14 @@ def text_tangent(model, embeds, position_ids, labels, name, grad):
     return out
 
 
-def vision_tangent(model, inputs, name):
+def vision_tangent(model, inputs, seed):
     """JVP of the vision stack along a stored direction of the input of block 0 (window order)."""
     first = parts.of(model).vision_blocks[0]
     with torch.no_grad(), fwd.dual_level():
         made = {}
 
         def add_direction(_module, args, kwargs):
-            made["direction"] = normal("direction " + name, *args[0].shape)
+            made["direction"] = normal(seed, *args[0].shape)
             return (fwd.make_dual(args[0], made["direction"]),) + args[1:], kwargs
 
         handle = first.register_forward_pre_hook(add_direction, with_kwargs=True)
