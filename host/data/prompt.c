@@ -237,20 +237,22 @@ void prompt_destroy(prompt *p) {
 }
 
 mip_status prompt_continuation(const prompt_maker *maker, const char *answer, token_list *out) {
-    const tokenizer *t = maker->front->tokens;
-    const char *end = chat_template_end_of_turn(maker->front->chat);
-    const int32_t end_id = tokenizer_id(t, end);
-    str text;
+    const text_front *front = maker->front;
+    arena a;
+    char *text = NULL;
+    chat_tokens tokens = {0};
     mip_status status = MIP_OK;
-    if (end_id < 0) {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "the tokenizer has no token %s", end);
+    arena_init(&a);
+    MIP_TRY_GOTO(arena_printf(&a, &text, "%s%s", maker->data->manifest.answer_prefix, answer));
+    const chat_part asked = text_part("");
+    const chat_part said = text_part(text);
+    const chat_message turns[] = {{"user", &asked, 1}, {"assistant", &said, 1}};
+    MIP_TRY_GOTO(chat_encode(&a, front->chat, front->tokens, turns, 2, false, &tokens));
+    for (int64_t i = tokens.answer[1].begin; i < tokens.answer[1].end; i++) {
+        MIP_TRY_GOTO(token_list_append(out, tokens.ids[i], 0));
     }
-    str_init(&text);
-    MIP_TRY_GOTO(str_printf(&text, "%s%s", maker->data->manifest.answer_prefix, answer));
-    MIP_TRY_GOTO(tokenizer_encode(t, text.text, text.n_bytes, out));
-    MIP_TRY_GOTO(token_list_append(out, end_id, text.n_bytes));
 out:
-    str_deinit(&text);
+    arena_deinit(&a);
     return status;
 }
 

@@ -62,9 +62,9 @@ mip_status prompt_measure(prompt_maker *maker, const record *r, prompt_kind kind
 /* prompt_destroy - fine on a zeroed prompt. */
 void prompt_destroy(prompt *p);
 
-/* prompt_continuation - the ids of answer_prefix + answer + end of turn, as the model would
- * say them after a question prompt; appended to `out`. MIP_E_FORMAT if the tokenizer has no end
- * of turn. */
+/* prompt_continuation - the ids that are labels where a question is answered so (answer_prefix +
+ * answer, and the end of turn if the template has one), appended to `out`: what the model says
+ * after a question prompt. Errors of chat_encode. */
 mip_status prompt_continuation(const prompt_maker *maker, const char *answer, token_list *out);
 
 /* prompt_option_answer - what the model says when it chooses option i of an mcq record:

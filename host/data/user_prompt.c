@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/data/user_prompt.c - see user_prompt.h.
  *
- * Tested  tests/cli/generate.sh, tests/cli/trace.sh */
+ * Tested  tests/unit/data/test_user_prompt.c, tests/cli/generate.sh, tests/cli/trace.sh */
 #include "data/user_prompt.h"
 
 #include <string.h>

@@ -6,7 +6,8 @@
  *         chat template, ending where the model is to answer; with an answer, ending with it.
  *         Messages: a file in the form Hugging Face processors take, see chat_file.h.
  *         Ids: taken as they are, image tokens already repeated as often as the pictures need.
- * Tested  tests/cli/generate.sh (the ids transformers generates), tests/cli/trace.sh */
+ * Tested  tests/unit/data/test_user_prompt.c (ids, labels, pixels of transformers),
+ *         tests/cli/generate.sh, tests/cli/trace.sh */
 #ifndef MIP_DATA_USER_PROMPT_H
 #define MIP_DATA_USER_PROMPT_H
 

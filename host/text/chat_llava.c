@@ -13,7 +13,6 @@
 #include "text/chat_pieces.h"
 
 static const char image_token[] = "<image>";
-static const char end_of_text[] = "</s>";
 static const char generation_prompt_text[] = "ASSISTANT:";
 
 /* As `plain`. */
@@ -26,7 +25,7 @@ static const char *const needs[] = {
     NULL,
 };
 
-static const char *const tokens[] = {image_token, end_of_text, NULL};
+static const char *const tokens[] = {image_token, NULL};
 
 static mip_status recognise(const char *text, const char *plain, chat_found *found) {
     (void)text;
@@ -93,7 +92,6 @@ const chat_family chat_family_llava = {
     .name = "llava-1.5",
     .tokens = tokens,
     .image_token = image_token,
-    .end_of_turn = end_of_text,
     .recognise = recognise,
     .render = render,
 };

@@ -40,7 +40,6 @@ typedef struct chat_family {
     const char *name;
     const char *const *tokens; // NULL-terminated: marker tokens the tokenizer must have
     const char *image_token;   // NULL: no pictures
-    const char *end_of_turn;
     /* recognise - is this the family's template? `plain` is the same text with a newline within
      * quotes spelled \\n and without spaces inside the braces. */
     mip_status (*recognise)(const char *text, const char *plain, chat_found *found);

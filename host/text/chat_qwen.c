@@ -142,7 +142,6 @@ const chat_family chat_family_qwen2_vl = {
     .name = "qwen2-vl",
     .tokens = vision_tokens,
     .image_token = image_token,
-    .end_of_turn = end_of_turn,
     .recognise = recognise_qwen,
     .render = render,
 };
@@ -150,7 +149,6 @@ const chat_family chat_family_qwen2_vl = {
 const chat_family chat_family_chatml = {
     .name = "chatml",
     .tokens = ml_tokens,
-    .end_of_turn = end_of_turn,
     .recognise = recognise_ml,
     .render = render,
 };

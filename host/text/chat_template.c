@@ -101,10 +101,6 @@ const char *chat_template_name(const chat_template *c) {
     return c->family->name;
 }
 
-const char *chat_template_end_of_turn(const chat_template *c) {
-    return c->family->end_of_turn;
-}
-
 static mip_status piece_begin(chat_pieces *p, size_t i_message) {
     if (p->n == p->capacity) {
         const size_t capacity = p->capacity == 0 ? 32 : 2 * p->capacity;

@@ -8,8 +8,10 @@
  *         Face processor does.
  * Labels  An answer is the text of an assistant message and the end-of-turn token behind it; these
  *         tokens carry their own id as label, all others CHAT_NO_LABEL. A token that begins before
- *         the answer's first byte is no label. A template without an end-of-turn token (LLaVA-1.5)
- *         has none behind the answer; the space in front of its answer is the answer's.
+ *         the answer's first byte is no label. LLaVA-1.5's template ends no turn with a token: the
+ *         labels end with the text, no </s> is added (nor does transformers, whose mask of that
+ *         template covers the text and the space behind it); the space in front of the answer is
+ *         the answer's.
  * Adding  A family is one row of the table in chat_template.c and one render function.
  * Tested  tests/unit/text/test_chat_template.c (equal to transformers on the whole string) */
 #ifndef MIP_TEXT_CHAT_TEMPLATE_H
@@ -65,9 +67,6 @@ mip_status chat_template_create(const char *template_text, const char *path, cha
 void chat_template_destroy(chat_template *c);
 
 const char *chat_template_name(const chat_template *c);
-
-/* chat_template_end_of_turn - spelling of this token, e.g. "<|im_end|>". */
-const char *chat_template_end_of_turn(const chat_template *c);
 
 /* chat_render - append the whole prompt as text, placeholders repeated: what the tokenizer would
  * get in one string.

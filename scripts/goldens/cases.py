@@ -17,7 +17,7 @@ from . import parts, preflight
 from . import recorder as run
 from .base import SEED, installed_versions, require, write_json, write_tensors
 from .pictures import picture
-from .prompts import Prompt
+from .prompts import Chat, Prompt
 
 LAST_ROWS = 16
 SMALL_IMAGES = {
@@ -242,6 +242,8 @@ class Batch:
                 require(torch.equal(at, one["position_ids"]), f"padded row {i}: positions")
             out |= {f"seq{i}.{name}": value for name, value in one.items()}
         facts = {"images": [list(p.images) for p in self.prompts]}
+        if all(isinstance(p, Chat) for p in self.prompts):
+            facts["chats"] = [{"question": p.question, "answer": p.answer} for p in self.prompts]
         return out, {**facts, "padded_vs_single_logits": float(f"{worst:.1e}")}
 
 

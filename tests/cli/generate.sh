@@ -28,10 +28,17 @@ model_with() {
         >"$work/model/generation_config.json"
 }
 
-# golden_ids FAMILY-FOLDER - the same ids as transformers, for every case. Its list ends with
-# the stop token where one was hit.
+# asked FAMILY-FOLDER NAME - the question of a case, whose text keeps its blanks.
+asked() {
+    sed -n "/\"name\": \"$2\"/,/\"question\"/s/^ *\"question\": \"\(.*\)\",$/\1/p" \
+        "$1/cases/generate.json"
+}
+
+# golden_ids FAMILY-FOLDER - the same ids as transformers, for every case, from its ids and, where
+# it is a chat, from the question and the files. Its list ends with the stop token where one was
+# hit.
 golden_ids() {
-    local n_cases=0 line name stops stop wanted image images backend
+    local n_cases=0 line name stops stop wanted image images backend question
     while IFS= read -r line || [ -n "$line" ]; do
         name=$(field "$line" name)
         stops=$(field "$line" eos_token_id)
@@ -52,14 +59,22 @@ golden_ids() {
                 --backend "$backend" \
                 --max-new-tokens "$(field "$line" max_new_tokens)"
         done
+        question=$(asked "$1" "$name")
+        if [[ $line == *'"question"'* ]]; then
+            expect "the chat of transformers: ${1##*/}, $name" 0 \
+                out="^\{\"ids\":\[$wanted\],\"text\":" -- \
+                generate --model "$work/model" --prompt "$question" \
+                ${images[@]+"${images[@]}"} --json \
+                --max-new-tokens "$(field "$line" max_new_tokens)"
+        fi
         n_cases=$((n_cases + 1))
     done < <(flat "$1/cases/generate.json")
     verdict "every golden case of ${1##*/} was run" test "$n_cases" -eq \
         "$(grep -c '"input_ids"' "$1/cases/generate.json")"
 }
-golden_ids "$tiny"
-golden_ids tests/golden/qwen2vl_tiny
-golden_ids tests/golden/llava_tiny
+for family in qwen25vl qwen2vl llava llama qwen2; do
+    golden_ids "tests/golden/${family}_tiny"
+done
 
 # The chat template around a text and pictures gives the prompt transformers makes:
 # both prompts get the same answer.

@@ -80,6 +80,31 @@ expect "the reference backend" 0 -- "${ask[@]}" --backend ref --out "$work/ref.h
 expect "a sharded bf16 checkpoint" 0 out='^wrote ' -- \
     trace --model "$tiny/model_sharded_bf16" --prompt 'Who?' --out "$work/bf16.h5"
 
+# The other families: rows of a LLaVA picture begin with its class token; a text-only model has no
+# vision tensor at all.
+llava=tests/golden/llava_tiny
+expect "LLaVA, two pictures" 0 out=' 2 pictures$' no_out='absent' -- \
+    trace --model "$llava/model" --prompt 'Who is this?' --image "$llava/cases/images/one_84x112.png" \
+    --image "$images/odd_61x90_rgba.png" --answer 'It is.' --out "$work/llava.h5"
+layout "$work/llava.h5" | grep -E '^(vision|image|patch|pixel)' >"$work/layout"
+cat >"$work/wanted" <<END
+image_features H5T_IEEE_F32LE ( 32, 64 )
+image_grid_thw H5T_STD_I32LE ( 2, 3 )
+patch_order H5T_STD_I32LE ( 34 )
+pixel_values H5T_IEEE_F32LE ( 32, 588 )
+vision_hidden H5T_IEEE_F32LE ( 3, 34, 32 )
+vision_neuron_grads H5T_IEEE_F32LE ( 2, 34, 72 )
+vision_neurons H5T_IEEE_F32LE ( 2, 34, 72 )
+END
+verdict "LLaVA has a class token a picture" diff "$work/wanted" "$work/layout"
+for family in llama qwen2; do
+    expect "$family, text only" 0 out='^  loss ' out='absent: .*vision_neurons' -- \
+        trace --model "tests/golden/${family}_tiny/model" --prompt 'Who is this?' \
+        --answer 'It is.' --out "$work/$family.h5"
+    verdict "$family has the text tensors" test "$(names "$work/$family.h5")" = \
+        "hidden input_ids labels logits loss position_ids text_neuron_grads text_neurons "
+done
+
 # A conversation in a file is the same input as the options.
 cat >"$work/m.json" <<'END'
 [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Who is this?"}]},

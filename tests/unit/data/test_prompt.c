@@ -150,26 +150,57 @@ Test(prompt, measuring_gives_the_same_ids_without_pixels) {
     prompt_destroy(&measured);
 }
 
-/* The answer of a labelled prompt is the continuation of the question prompt. */
-Test(prompt, a_continuation_is_the_labelled_answer) {
-    prompt p;
+/* What a model would say is what is labelled where it has said it, and follows the question: the
+ * labels are these ids and no others. */
+static void expect_continuation(prompt_maker *m, const record *r) {
+    prompt question, answered;
     token_list said;
+    token_list_init(&said);
+    cr_assert_eq(prompt_create(m, r, PROMPT_QUESTION, &question), MIP_OK, "%s",
+                 mip_error_last()->what);
+    cr_assert_eq(prompt_create(m, r, PROMPT_ANSWER_LABELS, &answered), MIP_OK);
+    cr_assert_eq(prompt_continuation(m, r->answer_text, &said), MIP_OK);
+    cr_expect_gt(said.n, 1);
+    cr_expect_eq(answered.n_prompt, question.seq.n);
+    cr_expect_arr_eq(answered.seq.ids, question.seq.ids, (size_t)question.seq.n * sizeof(int32_t));
+    for (int64_t i = 0; i < answered.seq.n; i++) {
+        const int64_t k = i - answered.n_prompt;
+        const int32_t wanted = k >= 0 && k < (int64_t)said.n ? said.ids[k] : CHAT_NO_LABEL;
+        cr_expect_eq(answered.labels[i], wanted, "%s: label %d", r->id, (int)i);
+    }
+    token_list_deinit(&said);
+    prompt_destroy(&question);
+    prompt_destroy(&answered);
+}
+
+/* LLaVA's template ends an answer with no token, Qwen's with <|im_end|>. */
+Test(prompt, a_continuation_is_the_labelled_answer) {
+    text_front llava_front;
+    prompt_maker llava;
+    patch_settings square = maker.patches;
+    square.square_px = 56;
+    square.merge = square.temporal = 1;
+    cr_assert_eq(text_front_load("tests/golden/llava_tiny/model", &llava_front), MIP_OK, "%s",
+                 mip_error_last()->what);
+    cr_assert_eq(prompt_maker_init(&llava, &data, &llava_front, &square), MIP_OK);
+    const char *const ids[] = {"nano/full/f007/mcq/img/0", "nano/full/f007/mcq/txt/1"};
+    for (int i = 0; i < 2; i++) {
+        expect_continuation(&maker, record_of(ids[i]));
+        expect_continuation(&llava, record_of(ids[i]));
+    }
+    prompt_maker_deinit(&llava);
+    text_front_deinit(&llava_front);
+}
+
+Test(prompt, an_option_is_answered_as_the_record_answers) {
     const char *answer = NULL;
     const record *r = record_of("nano/full/f007/mcq/img/0");
-    token_list_init(&said);
-    cr_assert_eq(prompt_create(&maker, r, PROMPT_ANSWER_LABELS, &p), MIP_OK);
     cr_assert_eq(prompt_option_answer(&memory, r, r->answer[0] - 'A', &answer), MIP_OK);
     cr_expect_str_eq(answer, r->answer_text);
-    cr_assert_eq(prompt_continuation(&maker, answer, &said), MIP_OK);
-    for (size_t i = 0; i < said.n; i++) {
-        cr_expect_eq(said.ids[i], p.labels[p.n_prompt + (int64_t)i]);
-    }
     const int other = r->answer[0] == 'A' ? 1 : 0;
     cr_assert_eq(prompt_option_answer(&memory, r, other, &answer), MIP_OK);
     cr_expect_eq(strncmp(answer, r->options[other], strlen(r->options[other])), 0);
     cr_expect_str_eq(answer + strlen(r->options[other]), ".");
-    prompt_destroy(&p);
-    token_list_deinit(&said);
 }
 
 Test(prompt, pictures_are_decoded_once) {
