@@ -9,7 +9,7 @@ What    loads MODEL_DIR in transformers (F32, eager, CPU), decodes greedily with
         only at a step whose two best logits are within TIE of each other.
 Usage   python scripts/check_in_transformers.py MODEL_DIR [--prompt TEXT]... [--image FILE]...
         [--mip PATH] images go in front of the text of every prompt, in one user message
-        of the folder's chat template; Qwen2.5-VL, Qwen2-VL, or text only: Llama, Qwen2
+        of the folder's chat template; for every family
 Needs   pip install -r scripts/goldens/requirements.txt"""
 
 import argparse
@@ -26,13 +26,14 @@ import torch  # noqa: E402  (after the environment)
 import transformers  # noqa: E402
 from PIL import Image  # noqa: E402
 from transformers import AutoConfig, AutoModelForCausalLM  # noqa: E402
-from transformers import AutoModelForImageTextToText, AutoTokenizer  # noqa: E402
-from transformers import GenerationConfig  # noqa: E402
+from transformers import AutoModelForImageTextToText, GenerationConfig  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+from goldens import parts  # noqa: E402
 from goldens.hf_processor import load_processor  # noqa: E402
+from goldens.prompts import messages  # noqa: E402
 
 TIE = 1e-3
 TEXT_ONLY = ("llama", "qwen2")
@@ -58,34 +59,21 @@ def load_model(folder):
     return model.eval()
 
 
-def text_inputs(tokenizer, prompt):
-    found = tokenizer.apply_chat_template(
-        [{"role": "user", "content": prompt}],
-        add_generation_prompt=True,
-        return_tensors="pt",
-        return_dict=True,
-    )
-    # a tokenizer without a class of its own also makes token types, which these models refuse
-    return {key: found[key] for key in ("input_ids", "attention_mask")}
-
-
-def image_inputs(processor, prompt, images):
-    content = [{"type": "image"}] * len(images) + [{"type": "text", "text": prompt}]
+def chat_inputs(processor, prompt, images, answer=None):
+    """What the processor makes of one user turn, the images in front, and of the answer to it."""
     text = processor.apply_chat_template(
-        [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+        messages(prompt, len(images), answer), tokenize=False, add_generation_prompt=answer is None
     )
-    opened = [Image.open(f) for f in images] or None
-    return processor(text=[text], images=opened, return_tensors="pt")
+    found = processor(text=[text], images=[Image.open(f) for f in images] or None, return_tensors="pt")
+    # a tokenizer without a class of its own also makes token types, which the models refuse
+    return {key: value for key, value in found.items() if key != "token_type_ids"}
 
 
 def reference(model, processor, prompt, images, limit):
     """(generated ids, gap of the two best scores at each step), as transformers' own
-    generate gives them. For a text-only model `processor` is its tokenizer."""
-    if model.config.model_type in TEXT_ONLY:
-        inputs = text_inputs(processor, prompt)
-    else:
-        inputs = image_inputs(processor, prompt, images)
-        model.model.rope_deltas = None  # module state of an earlier prompt
+    generate gives them."""
+    inputs = chat_inputs(processor, prompt, images)
+    parts.forget_positions(model)  # of an earlier prompt
     with torch.no_grad():
         result = model.generate(
             **inputs,
@@ -173,12 +161,9 @@ def main():
     args = parser.parse_args()
     transformers.utils.logging.disable_progress_bar()
     model = load_model(args.model)
-    if not is_text_only(args.model):
-        processor = load_processor(args.model)
-    elif args.image:
+    if args.image and is_text_only(args.model):
         sys.exit(f"check_in_transformers: {args.model} reads text only")
-    else:
-        processor = AutoTokenizer.from_pretrained(str(args.model))
+    processor = load_processor(args.model)
     stops = stop_ids(GenerationConfig.from_pretrained(str(args.model)))
     failed, prompts = 0, args.prompt or PROMPTS
     for prompt in prompts:

@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""scripts/compare_trace.py - does transformers compute what `mip trace` wrote? For Qwen2.5-VL and
-Qwen2-VL.
+"""scripts/compare_trace.py - does transformers compute what `mip trace` wrote? For every family.
 
 What    runs the ids, pixel_values, picture grids and labels of F.h5 through MODEL_DIR in
         transformers (F32, eager, CPU) with hooks on blocks and down_proj inputs, and prints
         the largest relative difference max|a - b| / max|b| of every tensor in the file (of
         stacked ones, the worst layer's) beside its gate. Exit 0 only if every tensor of the
-        file was compared and keeps its gate.
+        file was compared and keeps its gate. With --prompt also whether ids and pixels are
+        those of transformers' processor, to the bit.
 Order   vision rows: the file has the processor's order, transformers the window order;
-        transformers' own get_window_index brings them together.
+        transformers' own get_window_index brings them together. LLaVA: pixels row by row,
+        tower rows with the class token of each picture in front.
 Usage   mip trace --model MODEL_DIR --prompt TEXT --image F --answer TEXT --out F.h5
-        python scripts/compare_trace.py MODEL_DIR F.h5
+        python scripts/compare_trace.py MODEL_DIR F.h5 [--prompt TEXT --image F --answer TEXT]
 Needs   pip install -r scripts/goldens/requirements.txt h5py"""
 
 import argparse
@@ -29,8 +30,10 @@ import torch  # noqa: E402
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from check_in_transformers import load_model  # noqa: E402
+from check_in_transformers import chat_inputs, load_model  # noqa: E402
+from goldens import parts  # noqa: E402
 from goldens import recorder as run  # noqa: E402
+from goldens.hf_processor import load_processor  # noqa: E402
 
 COSINE = 1 - 1e-6
 GIVEN = ("input_ids", "labels", "pixel_values", "image_grid_thw")  # taken from the file
@@ -58,8 +61,9 @@ def read_trace(path):
     return found
 
 
-def inputs_of(trace, image_token, path):
+def inputs_of(trace, model, path):
     """What the model is called with; the file must hold what it was made from."""
+    image_token = getattr(model.config, "image_token_id", None)
     needed = ["input_ids"]
     if image_token in trace.get("input_ids", ()):
         needed += ["pixel_values", "image_grid_thw"]
@@ -73,15 +77,16 @@ def inputs_of(trace, image_token, path):
     if "labels" in trace:
         out["labels"] = torch.tensor(trace["labels"], dtype=torch.long)[None]
     if image_token in trace["input_ids"]:
-        out["pixel_values"] = torch.tensor(trace["pixel_values"])
-        out["image_grid_thw"] = torch.tensor(trace["image_grid_thw"], dtype=torch.long)
+        out["pixel_values"] = parts.pixels_of_rows(model, torch.tensor(trace["pixel_values"]))
+        if not parts.is_clip(model):
+            out["image_grid_thw"] = torch.tensor(trace["image_grid_thw"], dtype=torch.long)
     return out
 
 
-def window_rows(model, grid):
+def window_rows(model, n_rows, grid):
     """[P] the processor's row at each place of the tower's order."""
-    if not hasattr(model.model.visual, "get_window_index"):
-        return torch.arange(int(grid.prod(dim=1).sum()))  # no windows
+    if not hasattr(getattr(model.model, "visual", None), "get_window_index"):
+        return torch.arange(n_rows)  # no windows
     cells, _ = model.model.visual.get_window_index(grid)
     group = model.config.vision_config.spatial_merge_size**2
     return (torch.as_tensor(cells)[:, None] * group + torch.arange(group)).reshape(-1)
@@ -99,10 +104,11 @@ def reference(model, inputs):
     }
     in_order = {}
     if "pixel_values" in inputs:
-        rows = window_rows(model, inputs["image_grid_thw"])
-        out["patch_order"] = rows
-        out["image_features"] = recorder.kept["vit.features"]
         in_order["vision_hidden"] = recorder.stacked("vit", "hidden")
+        n_rows = in_order["vision_hidden"].shape[1]
+        rows = window_rows(model, n_rows, inputs.get("image_grid_thw"))
+        out["patch_order"] = rows
+        out["image_features"] = run.forward_tensors(recorder, result)["vit.features"]
         in_order["vision_neurons"] = recorder.stacked("vit", "a")
     if "labels" in inputs:
         result.loss.backward()
@@ -144,21 +150,40 @@ def compare(name, found, wanted):
     return bool(passes), text
 
 
+def check_inputs(model, folder, trace, args):
+    """How many of ids, pixels and grids are not those of transformers' processor."""
+    wanted = chat_inputs(load_processor(folder), args.prompt, args.image, args.answer)
+    arrays = {"input_ids": wanted["input_ids"][0]}
+    if args.image:
+        arrays["pixel_values"] = parts.pixel_rows(model, wanted["pixel_values"])
+        arrays["image_grid_thw"] = parts.image_grid(model, wanted)
+    failed = 0
+    for name, value in arrays.items():
+        equal = np.array_equal(trace[name], value.numpy())
+        failed += not equal
+        print(f"{'PASS' if equal else 'FAIL'}  {name:20} {'equal' if equal else 'differs'}")
+    return failed
+
+
 def main():
     parser = argparse.ArgumentParser(
         description="compare a file of mip trace with transformers on the same input"
     )
     parser.add_argument("model", type=Path)
     parser.add_argument("trace", type=Path)
+    parser.add_argument("--prompt", help="as given to mip trace: compares ids and pixels, too")
+    parser.add_argument("--image", action="append", default=[])
+    parser.add_argument("--answer")
     args = parser.parse_args()
     trace = read_trace(args.trace)
     model = load_model(args.model)
-    if not hasattr(model.model, "visual"):
-        sys.exit(f"compare_trace: {type(model).__name__}: only Qwen2.5-VL and Qwen2-VL are known here")
-    wanted = reference(model, inputs_of(trace, model.config.image_token_id, args.trace))
+    wanted = reference(model, inputs_of(trace, model, args.trace))
     given = [name for name in GIVEN if name in trace]
     print("given to both:", ", ".join(f"{name} {list(trace[name].shape)}" for name in given))
     compared = [name for name in trace if name not in given]
+    wrong_inputs = 0
+    if args.prompt is not None:
+        wrong_inputs = check_inputs(model, args.model, trace, args)
     failed = 0
     for name in compared:
         if name not in wanted:
@@ -167,7 +192,7 @@ def main():
             passes, text = compare(name, trace[name], wanted[name])
         failed += not passes
         print(f"{'PASS' if passes else 'FAIL'}  {name:20} {text}")
-    verdict = "PASS" if compared and not failed else "FAIL"
+    verdict = "PASS" if compared and not failed and not wrong_inputs else "FAIL"
     print(f"{verdict}: {len(compared) - failed} of {len(compared)} tensors agree")
     return 0 if verdict == "PASS" else 1
 

@@ -84,6 +84,16 @@ def pixel_rows(model, pixels):
     return cut.permute(0, 2, 4, 1, 3, 5).reshape(-1, channels * patch * patch)
 
 
+def pixels_of_rows(model, rows):
+    """What the tower is called with: pixel_rows the other way."""
+    if not is_clip(model):
+        return rows
+    vision = model.config.vision_config
+    patch, side = vision.patch_size, vision.image_size // vision.patch_size
+    cut = rows.reshape(-1, side, side, 3, patch, patch)
+    return cut.permute(0, 3, 1, 4, 2, 5).reshape(-1, 3, side * patch, side * patch)
+
+
 def image_grid(model, inputs):
     """[images, 3]: frames, rows and columns of patches."""
     if not is_clip(model):
