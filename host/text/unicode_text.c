@@ -111,7 +111,33 @@ static bool is_ascii(const char *text, size_t n_bytes) {
     return true;
 }
 
-mip_status unicode_append_nfc(str *out, const char *text, size_t n_bytes) {
+typedef struct code_range {
+    uint32_t first, last;
+} code_range;
+
+/* Characters that combine with others by Unicode 10 to 15, but not by Unicode 9, whose tables the
+ * `tokenizers` library normalises with: to it they stand alone. In increasing order. */
+static const code_range later_marks[] = {
+    {0x07fd, 0x07fd},   {0x0898, 0x089f},   {0x08ca, 0x08d3},   {0x09fe, 0x09fe},
+    {0x0c3c, 0x0c3c},   {0x0d3b, 0x0d3c},   {0x0eba, 0x0eba},   {0x1715, 0x1715},
+    {0x1abf, 0x1ace},   {0x1df6, 0x1dfa},   {0xa82c, 0xa82c},   {0x10d24, 0x10d27},
+    {0x10eab, 0x10eac}, {0x10efd, 0x10eff}, {0x10f46, 0x10f50}, {0x10f82, 0x10f85},
+    {0x11070, 0x11070}, {0x1133b, 0x1133b}, {0x1145e, 0x1145e}, {0x11839, 0x1183a},
+    {0x11930, 0x11930}, {0x1193d, 0x1193e}, {0x11943, 0x11943}, {0x119e0, 0x119e0},
+    {0x11a34, 0x11a34}, {0x11a47, 0x11a47}, {0x11a99, 0x11a99}, {0x11d42, 0x11d42},
+    {0x11d44, 0x11d45}, {0x11d97, 0x11d97}, {0x11f41, 0x11f42}, {0x16ff0, 0x16ff1},
+    {0x1e08f, 0x1e08f}, {0x1e130, 0x1e136}, {0x1e2ae, 0x1e2ae}, {0x1e2ec, 0x1e2ef},
+    {0x1e4ec, 0x1e4ef}};
+
+static bool is_later_mark(uint32_t code) {
+    size_t i = 0;
+    while (i < sizeof later_marks / sizeof later_marks[0] && later_marks[i].last < code) {
+        i++;
+    }
+    return i < sizeof later_marks / sizeof later_marks[0] && later_marks[i].first <= code;
+}
+
+static mip_status append_composed(str *out, const char *text, size_t n_bytes) {
     if (is_ascii(text, n_bytes)) {
         MIP_TRY(str_append_n(out, text, n_bytes));
         return MIP_OK;
@@ -130,6 +156,20 @@ mip_status unicode_append_nfc(str *out, const char *text, size_t n_bytes) {
     const mip_status status = str_append_n(out, (const char *)composed, (size_t)n);
     free(composed);
     return status;
+}
+
+mip_status unicode_append_nfc(str *out, const char *text, size_t n_bytes) {
+    size_t begin = 0;
+    size_t at = 0;
+    while (at < n_bytes) {
+        const size_t mark = at;
+        if (is_later_mark(unicode_next(text, &at))) {
+            MIP_TRY(append_composed(out, text + begin, mark - begin));
+            MIP_TRY(str_append_n(out, text + mark, at - mark));
+            begin = at;
+        }
+    }
+    return append_composed(out, text + begin, n_bytes - begin);
 }
 
 bool unicode_is_space(uint32_t code) {

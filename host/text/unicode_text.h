@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/text/unicode_text.h - UTF-8 and the Unicode properties the tokenizers need.
  *
- * Tables  Normalisation comes from utf8proc, classes from PCRE2; both only differ from the
- *         `tokenizers` library for characters newer than the older of the two Unicode versions.
+ * Tables  Normalisation comes from utf8proc, without what Unicode 10 and later added to it, as
+ *         in the `tokenizers` library; classes come from PCRE2 and differ from the library for
+ *         characters newer than the older of the two Unicode versions only.
  * Tested  tests/unit/text/test_unicode_text.c */
 #ifndef MIP_TEXT_UNICODE_TEXT_H
 #define MIP_TEXT_UNICODE_TEXT_H

@@ -224,3 +224,67 @@ Test(tokenizer, padding_ids_decode_to_nothing_and_negative_ids_are_refused) {
     str_deinit(&text);
     tokenizer_destroy(t);
 }
+
+/* ---- the real Qwen vocabulary, where `make real` has made it --------------------------------- */
+
+#define REAL "build/real/qwen/"
+
+static bool equal_ids(const tokenizer *t, const json_doc *doc, const json_value *ids,
+                      const char *text) {
+    token_list expected, got;
+    read_ids(doc, ids, &expected);
+    token_list_init(&got);
+    cr_assert_eq(tokenizer_encode(t, text, strlen(text), &got), MIP_OK, "%s",
+                 mip_error_last()->what);
+    const bool equal = got.n == expected.n &&
+                       (got.n == 0 || memcmp(got.ids, expected.ids, got.n * sizeof *got.ids) == 0);
+    token_list_deinit(&got);
+    token_list_deinit(&expected);
+    return equal;
+}
+
+/* The vocabulary, 8 MB, is not committed; the ids of the golden texts are. */
+Test(tokenizer, the_real_qwen_vocabulary_gives_the_ids_of_the_tokenizers_library) {
+    json_doc texts, golden;
+    if (!fs_is_file(REAL "tokenizer.json")) {
+        cr_skip_test("no " REAL "tokenizer.json: make real");
+    }
+    tokenizer *t = tokenizer_file_read(REAL "tokenizer.json");
+    read_json("tests/golden/tokenizer/texts.json", &texts);
+    read_json("tests/golden/tokenizer_qwen_real.json", &golden);
+    const json_value *rows = json_find(golden.root, "ids");
+    const int64_t n = json_size(texts.root);
+    cr_assert_eq(json_size(rows), n);
+    for (int64_t i = 0; i < n; i++) {
+        const char *text = NULL;
+        cr_assert_eq(json_value_string(&texts, json_at(texts.root, i), &text), MIP_OK);
+        cr_expect(equal_ids(t, &golden, json_at(rows, i), text), "text %d: %s", (int)i, text);
+    }
+    json_doc_deinit(&texts);
+    json_doc_deinit(&golden);
+    tokenizer_destroy(t);
+}
+
+/* Many and long: code points, source files, hostile texts glued at random. */
+Test(tokenizer, the_real_qwen_vocabulary_on_the_strings_made_beside_it) {
+    json_doc doc;
+    int64_t n = 0, n_different = 0;
+    const char *first = NULL;
+    if (!fs_is_file(REAL "tokenizer.json")) {
+        cr_skip_test("no " REAL "tokenizer.json: make real");
+    }
+    tokenizer *t = tokenizer_file_read(REAL "tokenizer.json");
+    cr_assert_eq(json_doc_read(REAL "strings.json", 1 << 26, &doc), MIP_OK, "%s",
+                 mip_error_last()->what);
+    for (const json_value *v = json_first(doc.root); v != NULL; v = json_next(v), n++) {
+        const char *text = read_string(&doc, v, "text");
+        if (!equal_ids(t, &doc, json_find(v, "ids"), text)) {
+            first = n_different++ == 0 ? text : first;
+        }
+    }
+    cr_assert_geq(n, 10000);
+    cr_expect_eq(n_different, 0, "%d of %d strings, the first: %s", (int)n_different, (int)n,
+                 first);
+    json_doc_deinit(&doc);
+    tokenizer_destroy(t);
+}

@@ -49,6 +49,19 @@ Test(unicode_text, nfc_composes_reorders_and_leaves_composed_text_alone) {
     assert_nfc("\xe0\xa5\x98", "\xe0\xa4\x95\xe0\xa4\xbc");  // a composition exclusion
 }
 
+/* What `tokenizers` answers: it knows no mark later than Unicode 9, so they keep their place and
+ * divide what is around them. */
+Test(unicode_text, marks_later_than_unicode_9_stand_alone) {
+    assert_nfc("q\xcc\xa7\xcc\xb4", "q\xcc\xb4\xcc\xa7");         // U+0334 goes in front of U+0327
+    assert_nfc("q\xe0\xa2\x98\xcc\xb4", "q\xe0\xa2\x98\xcc\xb4"); // U+0898 holds it
+    assert_nfc("e\xe0\xa2\x98\xcc\x81", "e\xe0\xa2\x98\xcc\x81");
+    assert_nfc("\xe0\xa2\x98"
+               "e\xcc\x81",
+               "\xe0\xa2\x98\xc3\xa9");
+    assert_nfc("\xf0\x91\xa4\xb5\xf0\x91\xa4\xb0", "\xf0\x91\xa4\xb5\xf0\x91\xa4\xb0");
+    assert_nfc("\xf0\x91\xa4\xb8", "\xf0\x91\xa4\xb8"); // U+11938 itself
+}
+
 Test(unicode_text, next_reads_what_append_wrote) {
     const uint32_t codes[] = {0, 0x7f, 0x80, 0x7ff, 0x800, 0xffff, 0x10000, 0x10ffff};
     const size_t n = sizeof codes / sizeof codes[0];
