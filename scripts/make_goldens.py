@@ -50,7 +50,7 @@ PARTS = {
     "adamw": adamw.make,
     "edit": lambda out: edit.make(out, out / qwen25vl_tiny.FAMILY / "model"),
     "attribution": lambda out: attribution.make(out, out / qwen25vl_tiny.FAMILY),
-    "official": lambda out: official.make(out, out / qwen25vl_tiny.FAMILY),
+    "official": official.make,
 }
 
 

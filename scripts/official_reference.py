@@ -3,14 +3,16 @@
 """scripts/official_reference.py - what the released MIP-Editor code computes when it locates
 neurons, done literally: the oracle of `attribute.mode: official`.
 
-What    transformers' model with hooks on every down_proj. m = 4 copies of one sample run as one
+What    transformers' model with hooks on every down_proj (CLIP: fc2). m = 4 copies of one sample run as one
         batch, copy k with k/4 of the clean activations; the loss is the model's own
         cross-entropy over every token of the chat and all copies. No bfloat16: the
         released code also rounds every step to it, which is left out here and in mip.
 Text    embeddings repeated m times; position 0 overwritten in layers 0..l.
-Vision  every pixel row repeated in place, so that copy i is made of rows i P/m .. (i+1) P/m - 1,
-        each m times; rows 0, m, 2m, 3m of the tower are overwritten (all in copy 0), rows 0, P,
-        2P, 3P are read (the first of every copy); Fisher information = squared z-scores.
+Vision  Qwen: every pixel row repeated in place, so that copy i is made of rows i P/m ..
+        (i+1) P/m - 1, each m times; rows 0, m, 2m, 3m of the tower are overwritten (all in copy
+        0), rows 0, P, 2P, 3P are read (the first of every copy). LLaVA: m pictures, the class
+        token of each is overwritten and read; CLIP's last layer has no gradient and takes that
+        of the layer before, which is 0. Fisher information = squared z-scores.
 Usage   python scripts/official_reference.py MODEL QUESTION ANSWER [--image FILE]
         prints the best 5 neurons of every layer: of the language model, or with an image
         of the vision tower
@@ -21,18 +23,19 @@ Used by goldens/official.py
 import argparse
 
 import torch
+from goldens import parts
 
 COPIES, TOP_K = 4, 5
 
 
 class Hooks:
-    """Pre-hooks on the down_proj of every layer: with values[l] set, the `written` rows of layer l
+    """Pre-hooks on what reads the neurons of every layer: with values[l] set, the `written` rows of layer l
     are overwritten; what enters stays in seen[l], with its gradient after a backward pass."""
 
     def __init__(self, layers, written):
         self.written, self.values, self.seen = written, {}, {}
         self.handles = [
-            layer.mlp.down_proj.register_forward_pre_hook(
+            parts.neuron_output(layer).register_forward_pre_hook(
                 lambda _module, args, l=l: self.enter(l, args[0])
             )
             for l, layer in enumerate(layers)
@@ -84,13 +87,15 @@ def text_scores(model, ids):
     """(scores [L, F], paths [L, K]) of a chat without image, ids [1, T]."""
     labels = chat_labels(ids, model.generation_config.pad_token_id)
     mask = torch.ones_like(ids)
-    hooks = Hooks(model.model.language_model.layers, written=(slice(None), 0))
+    hooks = Hooks(parts.of(model).text.layers, written=(slice(None), 0))
+    # Qwen takes its rope positions from the ids, LLaVA refuses ids beside embeddings.
+    named = {} if parts.is_clip(model) else {"input_ids": ids}
     embeds = model.get_input_embeddings()(ids).detach()
 
     def run(n):
-        model.model.rope_deltas = None
+        parts.forget_positions(model)
         return model(
-            input_ids=ids,
+            **named,
             inputs_embeds=embeds.repeat(n, 1, 1),
             attention_mask=mask.repeat(n, 1),
             labels=labels.repeat(n, 1),
@@ -125,31 +130,45 @@ def z_scored_squares(g):
     return ((g - mean) / (std + 1e-12)) ** 2
 
 
-def vision_scores(model, inputs):
-    """(scores [L, F], paths [L, K], closed [L, F]) of a chat with one image;
-    closed = what the scores come to when every gradient varies."""
-    ids, pixels = inputs["input_ids"], inputs["pixel_values"]
-    n_patches = pixels.shape[0]
+def tower_rows(model, inputs):
+    """(layers of the tower, rows of a layer that are overwritten in m copies, rows that are read)."""
+    if parts.is_clip(model):
+        every_class_token = (slice(None), 0)
+        layers = model.model.vision_tower.vision_model.encoder.layers
+        return layers, every_class_token, every_class_token
+    n_patches = inputs["pixel_values"].shape[0]
     written = [k * COPIES for k in range(COPIES)]
-    read = [k * n_patches for k in range(COPIES)]
-    labels = chat_labels(ids, model.generation_config.pad_token_id)
-    hooks = Hooks(model.model.visual.blocks, written)
+    return model.model.visual.blocks, written, [k * n_patches for k in range(COPIES)]
+
+
+def varying(model, n_layers, l):
+    """Whether the gradient of layer l's neurons depends on the frame at all: that of a class token
+    ends with the last layer whose attention is still read."""
+    return not parts.is_clip(model) or l < n_layers - 2
+
+
+def vision_scores(model, inputs):
+    """(scores [L, F], paths [L, K], closed [L, F], own [L, F]) of a chat with one image; closed =
+    what the scores come to when every gradient that can vary does, own = each layer's own Fisher
+    information."""
+    layers, written, read = tower_rows(model, inputs)
+    labels = chat_labels(inputs["input_ids"], model.generation_config.pad_token_id)
+    hooks = Hooks(layers, written)
+    copied = ("input_ids", "attention_mask", "pixel_values", "image_grid_thw")
 
     def run(n):
-        model.model.rope_deltas = None
-        return model(
-            input_ids=ids.repeat_interleave(n, dim=0),
-            attention_mask=inputs["attention_mask"].repeat_interleave(n, dim=0),
-            pixel_values=pixels.repeat_interleave(n, dim=0),
-            image_grid_thw=inputs["image_grid_thw"].repeat_interleave(n, dim=0),
-            labels=labels.repeat_interleave(n, dim=0),
-            use_cache=False,
-        )
+        parts.forget_positions(model)
+        repeated = {k: inputs[k].repeat_interleave(n, dim=0) for k in copied if k in inputs}
+        return model(**repeated, labels=labels.repeat_interleave(n, dim=0), use_cache=False)
 
     def gradients(values):
         hooks.values = values
         run(COPIES).loss.backward()
-        return {r: hooks.seen[r].grad[read] for r in values}
+        found = {}
+        for r in values:  # in order; a layer without a gradient takes that of the layer before
+            grad = hooks.seen[r].grad
+            found[r] = found[r - 1] if grad is None else grad[read]
+        return found
 
     def score(l, g, b):
         fisher = z_scored_squares(g[l]).sum(dim=0)
@@ -157,22 +176,24 @@ def vision_scores(model, inputs):
         for r in range(l):
             fisher = fisher + z_scored_squares(g[r])[:, b[r]].sum()
             step = step + clean[r][b[r]]
-        closed.append((COPIES - 1) * (l + 1) * step / COPIES)
+        own.append(z_scored_squares(g[l]).sum(dim=0))
+        n_varying = sum(varying(model, len(layers), r) for r in range(l + 1))
+        closed.append((COPIES - 1) * n_varying * step / COPIES)
         return fisher * step / COPIES
 
-    closed = []
+    own, closed = [], []
     with torch.no_grad():
         run(1)
-    clean = [hooks.seen[l][0].clone() for l in sorted(hooks.seen)]
+    first = (0, 0) if parts.is_clip(model) else 0
+    clean = [hooks.seen[l][first].clone() for l in sorted(hooks.seen)]
     scores, paths = search(clean, gradients, score)
     hooks.remove()
-    return scores, paths, torch.stack(closed)
+    return scores, paths, torch.stack(closed), torch.stack(own)
 
 
 def main():
+    from check_in_transformers import chat_inputs, load_model
     from goldens.hf_processor import load_processor
-    from PIL import Image
-    from transformers import Qwen2_5_VLForConditionalGeneration
 
     parser = argparse.ArgumentParser(description="neurons as the released code locates them")
     parser.add_argument("model")
@@ -180,20 +201,11 @@ def main():
     parser.add_argument("answer")
     parser.add_argument("--image")
     args = parser.parse_args()
-    processor = load_processor(args.model)
-    model = Qwen2_5_VLForConditionalGeneration.from_pretrained(
-        args.model, dtype=torch.float32, attn_implementation="eager"
-    ).eval()
-    picture = [{"type": "image"}] if args.image else []
-    chat = [
-        {"role": "user", "content": [*picture, {"type": "text", "text": args.question}]},
-        {"role": "assistant", "content": [{"type": "text", "text": args.answer}]},
-    ]
-    images = [Image.open(args.image).convert("RGB")] if args.image else None
-    text = processor.apply_chat_template(chat, tokenize=False)
-    inputs = processor(text=[text], images=images, return_tensors="pt")
+    model = load_model(args.model)
+    images = [args.image] if args.image else []
+    inputs = chat_inputs(load_processor(args.model), args.question, images, args.answer)
     if args.image:
-        scores, paths, _closed = vision_scores(model, inputs)
+        scores, paths, *_ = vision_scores(model, inputs)
     else:
         scores, paths = text_scores(model, inputs["input_ids"])
     for l, path in enumerate(paths):

@@ -10,7 +10,7 @@
 #include "base/status_priv.h"
 #include "ops/ops.h"
 
-/* The first patch of the first image is the tower's row 0 in any window order. */
+/* Row 0: the first patch of the first image, in any window order, or its class token. */
 static const int32_t first_row = 0;
 
 static mip_status check(const labelled_sample *s, const config_attribute *config,
@@ -65,25 +65,29 @@ out:
     return status;
 }
 
-/* Score, choose and store layer l; *n_summed counts the z-scored sums, each n - 1. */
+/* How many z-scored sums of its own layer l has. The features leave out the class token, so nothing
+ * reads what the last layer makes of it: its gradient is 0 at every node. */
+static int64_t own_sums(const model *m, int l) {
+    const bool idle = m->stem.class_token != NULL && l == m->vision.n_layers - 1;
+    return idle ? 0 : 1;
+}
+
+/* Score, choose and store layer l from n_own + n_below z-scored sums, each n - 1. */
 static mip_status score_layer(const quadrature *rule, int l, const float *a, bool absolute,
-                              path *chosen, int64_t *n_summed, double *activation,
+                              path *chosen, int64_t n_own, int64_t n_below, double *activation,
                               attribution_sample *out) {
     float *score = out->score + l * chosen->ffn;
-    const double scale = (double)(rule->n - 1) * rule->weight[0] * (double)*n_summed;
+    const double scale = (double)(rule->n - 1) * rule->weight[0];
     double own = 0;
     double other = 0;
-    int64_t n = 0;
     for (int64_t j = 0; j < chosen->ffn; j++) {
         activation[j] = absolute ? fabs((double)a[j]) : (double)a[j];
-        score[j] = (float)(scale * (activation[j] + chosen->q));
-        const double alone = scale / (double)*n_summed * activation[j];
+        score[j] = (float)(scale * (double)(n_own + n_below) * (activation[j] + chosen->q));
+        const double alone = scale * (double)n_own * activation[j];
         own += fabs(alone);
         other += fabs((double)score[j] - alone);
     }
     MIP_TRY(path_choose(chosen, score, activation));
-    path_representatives(chosen, l, &n);
-    *n_summed += n;
     path_store(chosen, l, activation, out);
     out->n_nodes[l] = rule->n;
     out->path_share[l] = (float)path_share_of(own, other);
@@ -98,7 +102,7 @@ mip_status z_score_vision_sample(exec *x, const model *m, const labelled_sample 
     const size_t mark = exec_mark(x);
     const int64_t ffn = m->vision.ffn;
     path chosen = {0};
-    int64_t n_summed = 1;
+    int64_t n_below = 0; // representatives of the layers below
     MIP_TRY(check(s, config, rule));
     float *a = calloc((size_t)(m->vision.n_layers * ffn), sizeof *a);
     double *activation = calloc((size_t)ffn, sizeof *activation);
@@ -110,8 +114,11 @@ mip_status z_score_vision_sample(exec *x, const model *m, const labelled_sample 
         path_create(m->vision.n_layers, ffn, config->top_k, config->representative, &chosen));
     MIP_TRY_GOTO(clean_forward(x, m, s, a, &out->logp_clean));
     for (int l = 0; l < m->vision.n_layers; l++) {
-        MIP_TRY_GOTO(score_layer(rule, l, a + l * ffn, config->fisher_abs, &chosen, &n_summed,
-                                 activation, out));
+        int64_t n = 0;
+        MIP_TRY_GOTO(score_layer(rule, l, a + l * ffn, config->fisher_abs, &chosen, own_sums(m, l),
+                                 n_below, activation, out));
+        path_representatives(&chosen, l, &n);
+        n_below += n;
     }
 out:
     path_destroy(&chosen);

@@ -6,6 +6,9 @@
  *             S_l[j] = (n - 1) (1 + representatives below) (a_l[j] + Q) / n
  *         whatever the gradients are: one clean forward, no node is run. In particular it does
  *         not matter that the code scrambles the pixels of its copies, nor which rows it reads.
+ * LLaVA   a = the class token, which the features leave out: in the last layer that is run its
+ *         gradient is 0, and S = (n - 1) (representatives below) (a + Q) / n. The layer of CLIP
+ *         behind it, which the released code scores as well, changes nothing and has no score.
  * Source  method.md 3.3, algorithm.md section 5.
  * Tested  tests/unit/attr/test_official.c: equal to the literal computation in PyTorch. */
 #ifndef MIP_ATTR_Z_SCORE_VISION_H

@@ -29,9 +29,12 @@ def case_inputs(case):
     inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
     if "pixel_u8" in case:
         channels = [lut[case["pixel_u8"][:, c].long()] for c, lut in enumerate(case["pixel_lut"])]
-        still = torch.stack(channels, dim=1)  # [P,3,14,14]; both temporal slots show it
-        inputs["pixel_values"] = torch.stack([still, still], dim=2).flatten(1).double()
-        inputs["image_grid_thw"] = case["grid_thw"].long()
+        still = torch.stack(channels, dim=1)  # [P,3,14,14]; every temporal slot shows it
+        if "pixel_frames" in case:  # one frame; the tower's own square pictures have no grid
+            inputs["pixel_values"] = still.flatten(1).double()
+        else:
+            inputs["pixel_values"] = torch.stack([still, still], dim=2).flatten(1).double()
+            inputs["image_grid_thw"] = case["grid_thw"].long()
     labels = ids[0].clone()
     labels[:-N_ANSWER] = LABEL_NONE
     return inputs, labels

@@ -185,11 +185,20 @@ expect "undo of a model changed since" 1 err='was changed after the edit' err='h
     edit --undo "$run"
 verdict "leaves it as it is" test "$(sha256sum <"$run/model/model.safetensors")" = "$broken"
 
-# --- another family ---------------------------------------------------------------------------------
+# --- other families ---------------------------------------------------------------------------------
 run=$work/qwen2vl
 expect "a whole run on Qwen2-VL" 0 out='^vision: 6 of 12 samples, 2 layers of 64 neurons' \
     out='^edit       8 text and 6 vision neurons, 20 steps' -- \
     run "$config" --set output="$run" --set model.path=tests/golden/qwen2vl_tiny/model
 verdict "its edited model is there" test -s "$run/model/model.safetensors"
+run=$work/llava
+expect "a whole run on LLaVA" 0 out='^vision: 6 of 12 samples, 2 layers of 72 neurons' \
+    out='^edit       12 text and 6 vision neurons, 20 steps' -- \
+    run "$config" --set output="$run" --set model.path=tests/golden/llava_tiny/model
+verdict "its edited model has LLaVA's files" test -s "$run/model/processor_config.json"
+grep -vE '^ +(quadrature|aggregate|cap|cap_vision):' "$config" >"$work/official.yaml"
+expect "as the released code does" 0 out='^vision: 6 of 12 samples, 2 layers of 72 neurons' -- \
+    run "$work/official.yaml" --set output="$work/llava-official" \
+    --set model.path=tests/golden/llava_tiny/model --set attribute.mode=official
 
 finish

@@ -2,8 +2,9 @@
 /* tests/unit/attr/test_official.c - attribute.mode: official equals the released code's method,
  * done literally in PyTorch.
  *
- * Golden  tests/golden/official.safetensors (scripts/official_reference.py): copies of the sample
- *         in one batch, overwritten rows, duplicated pixels, z-scored squares. */
+ * Golden  tests/golden/official.safetensors, official_llava.safetensors
+ *         (scripts/official_reference.py): copies of the sample in one batch, overwritten rows,
+ *         duplicated pixels, z-scored squares. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
@@ -26,11 +27,26 @@ static config_attribute official(arena *a) {
     return c.attribute;
 }
 
-static void official_open(golden *g) {
+/* A family's golden and its model; the cases have one picture. */
+typedef struct official_family {
+    const char *path, *model;
+    const char *images[4];
+} official_family;
+
+static const official_family qwen = {
+    "tests/golden/official.safetensors", "model", {"image", "one_label", "storage"}};
+static const official_family llava = {"tests/golden/official_llava.safetensors",
+                                      "llava_tiny/model",
+                                      {"llava_tiny/image", "llava_tiny/one_label"}};
+
+static void official_open_of(golden *g, const official_family *family) {
     *g = (golden){0};
     arena_init(&g->memory);
-    cr_assert_eq(safetensors_open("tests/golden/official.safetensors", &g->file), MIP_OK, "%s",
-                 mip_error_last()->what);
+    cr_assert_eq(safetensors_open(family->path, &g->file), MIP_OK, "%s", mip_error_last()->what);
+}
+
+static void official_open(golden *g) {
+    official_open_of(g, &qwen);
 }
 
 /* How many layer-samples were compared, and how many had the wanted set of best neurons. */
@@ -92,13 +108,13 @@ static attribution_sample text_run(tiny_model *t, const labelled_sample *s,
     return out;
 }
 
-static void expect_text(const char *backend) {
+static void expect_text(const official_family *family, const char *backend) {
     golden g;
     tiny_model t;
     agreement sets = {0};
     int32_t labels[MAX_TOKENS];
-    official_open(&g);
-    tiny_model_open(&t, backend, "model", 256 << 20);
+    official_open_of(&g, family);
+    tiny_model_open(&t, backend, family->model, 256 << 20);
     const config_attribute c = official(&g.memory);
     for (int i = 0; i < N_CHATS; i++) {
         const labelled_sample s = chat_of(&g, i, labels);
@@ -114,38 +130,42 @@ static void expect_text(const char *backend) {
 }
 
 Test(official, text_scores_equal_the_literal_method) {
-    expect_text("ref");
-    expect_text("cpu");
+    expect_text(&qwen, "ref");
+    expect_text(&qwen, "cpu");
+    expect_text(&llava, "ref");
+    expect_text(&llava, "cpu");
 }
 
-static void expect_vision(const char *backend) {
-    static const char *const cases[] = {"image", "one_label", "storage"};
+static void expect_vision(const official_family *family, const char *backend) {
     golden g;
     agreement sets = {0};
     quadrature rule;
-    official_open(&g);
+    official_open_of(&g, family);
     const config_attribute c = official(&g.memory);
     cr_assert_eq(quadrature_parse(c.quadrature, &rule), MIP_OK);
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (int i = 0; family->images[i] != NULL; i++) {
         fixture f;
-        fixture_open(&f, backend, cases[i]);
+        fixture_open(&f, backend, family->images[i]);
         attribution_sample got = result_create(&f.model.m.vision, c.top_k);
         cr_assert_eq(z_score_vision_sample(&f.model.x, &f.model.m, &f.sample, &c, &rule, &got),
                      MIP_OK, "%s", mip_error_last()->what);
-        snprintf(g.prefix, sizeof g.prefix, "%s.", cases[i]);
+        snprintf(g.prefix, sizeof g.prefix, "%s.", golden_name_split(family->images[i]).name);
         compare(&g, &f.model.m.vision, c.top_k, &got, &sets);
         cr_expect_lt(got.logp_clean, 0.0);
         attribution_sample_destroy(&got);
         fixture_close(&f);
     }
+    cr_expect_gt(sets.compared, 0);
     cr_expect_geq(sets.equal, equal_sets * sets.compared, "%d of %d sets are equal on %s",
                   sets.equal, sets.compared, backend);
     golden_close(&g);
 }
 
 Test(official, closed_vision_scores_equal_the_literal_method) {
-    expect_vision("ref");
-    expect_vision("cpu");
+    expect_vision(&qwen, "ref");
+    expect_vision(&qwen, "cpu");
+    expect_vision(&llava, "ref");
+    expect_vision(&llava, "cpu");
 }
 
 Test(official, the_cached_run_equals_full_runs) {
