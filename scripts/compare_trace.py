@@ -11,6 +11,8 @@ What    runs the ids, pixel_values, picture grids and labels of F.h5 through MOD
 Order   vision rows: the file has the processor's order, transformers the window order;
         transformers' own get_window_index brings them together. LLaVA: pixels row by row,
         tower rows with the class token of each picture in front.
+Loss    from transformers' logits in F64: its own F32 sum over a real vocabulary (49152 words)
+        is off by 5e-6, more than the gate of a confident answer's loss.
 Usage   mip trace --model MODEL_DIR --prompt TEXT --image F --answer TEXT --out F.h5
         python scripts/compare_trace.py MODEL_DIR F.h5 [--prompt TEXT --image F --answer TEXT]
 Needs   pip install -r scripts/goldens/requirements.txt h5py"""
@@ -92,6 +94,14 @@ def window_rows(model, n_rows, grid):
     return (torch.as_tensor(cells)[:, None] * group + torch.arange(group)).reshape(-1)
 
 
+def loss_of(logits, labels):
+    """Mean of -log p over the labels in F64; row i - 1 predicts label i."""
+    target = labels[1:]
+    rows = target != run.LABEL_NONE
+    logp = torch.log_softmax(logits[:-1][rows].double(), dim=-1)
+    return -logp.gather(1, target[rows, None]).mean()
+
+
 def reference(model, inputs):
     """The same names as in the file, from transformers."""
     recorder, result = run.forward(model, inputs)
@@ -112,7 +122,7 @@ def reference(model, inputs):
         in_order["vision_neurons"] = recorder.stacked("vit", "a")
     if "labels" in inputs:
         result.loss.backward()
-        out["loss"] = result.loss
+        out["loss"] = loss_of(result.logits[0], inputs["labels"][0])
         out["text_neuron_grads"] = recorder.stacked("text", "a", lambda t: t.grad)
         if "pixel_values" in inputs:
             in_order["vision_neuron_grads"] = recorder.stacked("vit", "a", lambda t: t.grad)
