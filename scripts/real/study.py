@@ -1,0 +1,319 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""scripts/real/study.py - what path attribution shows on a real model: the numbers of docs/real_model.md.
+
+What    rules     completeness error of every node rule, overlap of its paths with a fine rule's
+        scores    concentration of the three score forms
+        share     Jaccard index of the paths of different facts, rules and score forms
+        prune     log-probability of an answer after its neurons are zeroed, beside as many random
+                  neurons and as many of the largest |activation|; of other answers too
+        check     the zeroing of `prune` against `mip edit` on one fact
+        `mip` computes every path and activation; only the zeroed forward passes of `prune` are
+        transformers' (hooks at the input of down_proj: what a zero up row makes of a neuron).
+Input   build/real as scripts/real_model.sh leaves it. Runs below --out are made once and kept.
+Cost    see docs/real_model.md; one thread.
+Usage   python scripts/real/study.py rules|scores|share|prune|check [--facts N] [--config FILE]
+Needs   as scripts/real_model.sh"""
+
+import argparse
+import itertools
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("MIP_THREADS", "1")
+
+import h5py  # noqa: E402  (after the environment)
+import numpy as np  # noqa: E402
+
+RULES = ("left4", "right4", "radau2", "radau3", "gauss3", "radau5", "radau7")
+FORMS = ("product", "own", "sum")
+FINE = "gauss32"
+TOP = 5
+PRUNED = (1, 5, 20)
+KEPT = 20  # neurons of a path that are stored
+SEEDS = 3  # random sets per fact and size
+OTHERS = 2  # other facts asked after a fact's neurons are zeroed
+
+
+# ---- what mip computes ---------------------------------------------------------------------------
+
+
+def call(*command):
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"study: {' '.join(command)}: exit {done.returncode}\n{done.stderr.strip()[-600:]}")
+
+
+def attributed(args, name, **settings):
+    """The attribution of run NAME as arrays; made if it is not there."""
+    folder = args.out / f"{name}-{args.facts}"
+    if not (folder / "attribution.h5").is_file():
+        command = [args.mip, "attribute", args.config, "--set", f"output={folder}"]
+        people = max(1, args.facts - args.n_forget)
+        for key, value in {"contrast_people": people, "top_k": KEPT, **settings}.items():
+            command += ["--set", f"attribute.{key}={value}"]
+        call(*command)
+    with h5py.File(folder / "attribution.h5") as f:
+        out = {key: f[f"text/{key}"][()] for key in ("scores", "path", "completeness")}
+        out["id"] = list(f["sample/id"].asstr()[()])
+    return out
+
+
+def by_rule(args, rule):
+    return attributed(args, f"rule-{rule}", quadrature=rule)
+
+
+def by_form(args, form):
+    return by_rule(args, "radau5") if form == "product" else attributed(args, f"form-{form}", score=form)
+
+
+# ---- statistics ----------------------------------------------------------------------------------
+
+
+def mean_interval(values):
+    """Mean and half its 95 % interval (Student's t)."""
+    from scipy import stats
+
+    v = np.asarray(values, float)
+    half = stats.t.ppf(0.975, len(v) - 1) * v.std(ddof=1) / np.sqrt(len(v)) if len(v) > 1 else np.nan
+    return v.mean(), half
+
+
+def overlap(a, b, k):
+    """[N, L] share of the k best that two runs have in common."""
+    return np.array([[len(set(x[:k]) & set(y[:k])) / k for x, y in zip(p, q)] for p, q in zip(a, b)])
+
+
+def jaccard(x, y, k):
+    both = len(set(x[:k]) & set(y[:k]))
+    return both / (2 * k - both)
+
+
+def thirds(n_layers):
+    edges = [round(n_layers * i / 3) for i in range(4)]
+    return [(a, b) for a, b in zip(edges, edges[1:])]
+
+
+# ---- the tables ----------------------------------------------------------------------------------
+
+
+def rules(args):
+    fine = by_rule(args, FINE)
+    n, n_layers = fine["completeness"].shape
+    print(f"completeness error, relative; {n} facts, {n_layers} layers; overlap of the best {TOP} with {FINE}")
+    spans = thirds(n_layers)
+    heads = " ".join(f"layers {a}-{b - 1}" for a, b in spans)
+    print(f"rule     median  {heads}  90 %  worst  <=1 %  <=5 %  overlap  worst layers")
+    for rule in (*RULES, FINE):
+        run = by_rule(args, rule)
+        c = run["completeness"]
+        shares = overlap(run["path"], fine["path"], TOP)
+        worst = np.argsort(-np.median(c, axis=0))[:3]
+        print(
+            f"{rule:8} {np.median(c):.4f}  "
+            + "  ".join(f"{np.median(c[:, a:b]):.4f}" for a, b in spans)
+            + f"  {np.quantile(c, 0.9):.3f}  {c.max():.3g}  {np.mean(c <= 0.01):.2f}  {np.mean(c <= 0.05):.2f}"
+            + f"  {shares.mean():.2f}  "
+            + " ".join(f"{i}:{np.median(c[:, i]):.3f}" for i in worst),
+            flush=True,
+        )
+
+
+def scores(args):
+    print("share of the best 5 in the sum of |score|; ratio of the 5th to the first; share of scores with the sign of the sum")
+    for form in FORMS:
+        s = by_form(args, form)["scores"].astype(float)
+        best = -np.sort(-s, axis=2)
+        share = np.abs(best[:, :, :TOP]).sum(2) / np.abs(s).sum(2)
+        ratio = best[:, :, TOP - 1] / best[:, :, 0]
+        sign = np.mean(np.sign(s) == np.sign(s.sum(2, keepdims=True)), axis=2)
+        for a, b in thirds(s.shape[1]):
+            print(
+                f"{form:8} layers {a:2}-{b - 1:2}  share {np.median(share[:, a:b]):.3f}"
+                f"  ratio {np.median(ratio[:, a:b]):.3f}  one sign {np.median(sign[:, a:b]):.2f}  n {s.shape[0]}",
+                flush=True,
+            )
+
+
+def share(args):
+    runs = {form: by_form(args, form) for form in FORMS}
+    n_neurons = runs["product"]["scores"].shape[2]
+    both = TOP * TOP / n_neurons
+    print(f"Jaccard index of the best {TOP}, mean over layers of a third; by chance {both / (2 * TOP - both):.4f}")
+    for form in FORMS:
+        path = runs[form]["path"]
+        pairs = list(itertools.combinations(range(len(path)), 2))
+        j = np.array([[jaccard(path[a, i], path[b, i], TOP) for i in range(path.shape[1])] for a, b in pairs])
+        line = "  ".join(f"layers {a}-{b - 1} {j[:, a:b].mean():.3f}" for a, b in thirds(j.shape[1]))
+        print(f"facts, {form:8} {line}  ({len(pairs)} pairs of {len(path)} facts)")
+    for x, y in itertools.combinations(FORMS, 2):
+        p, q = runs[x]["path"], runs[y]["path"]
+        j = np.array([[jaccard(u, v, TOP) for u, v in zip(a, b)] for a, b in zip(p, q)])
+        line = "  ".join(f"layers {a}-{b - 1} {j[:, a:b].mean():.3f}" for a, b in thirds(j.shape[1]))
+        print(f"forms {x} and {y}: {line}")
+
+
+# ---- zeroed neurons ------------------------------------------------------------------------------
+
+
+def read_facts(args):
+    """id -> question and answer of the rows that are attributed."""
+    lines = (Path(args.data) / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    return {r["id"]: r for r in map(json.loads, lines) if r["task"] == "qa"}
+
+
+def traced(args, name, fact, model=None):
+    """ids, labels and [L, F] activations at the last prompt token."""
+    path = args.out / "trace" / f"{name.replace('/', '_')}.h5"
+    if model is not None or not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        wanted = itertools.chain(*(("--tensor", t) for t in ("input_ids", "labels", "loss", "text_neurons")))
+        chat = ("--prompt", fact["question"], "--answer", fact["answer"])
+        call(args.mip, "trace", "--model", model or args.model, *chat, *wanted, "--out", str(path))
+    with h5py.File(path) as f:
+        labels = f["labels"][()].astype(int)
+        first = int(np.argmax(labels != -100))
+        return {
+            "ids": f["input_ids"][()].astype(int),
+            "labels": labels,
+            "activation": f["text_neurons"][:, first - 1],
+            "logp": -float(f["loss"][()]) * int((labels != -100).sum()),
+        }
+
+
+class Zeroed:
+    """transformers' model with listed neurons per layer held at zero in every row."""
+
+    def __init__(self, folder):
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        torch.set_num_threads(1)
+        self.torch = torch
+        self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+        self.sets = None
+        for i, block in enumerate(self.model.model.layers):
+            block.mlp.down_proj.register_forward_pre_hook(self.hook(i))
+
+    def hook(self, layer):
+        def zero(_module, inputs):
+            if self.sets is None:
+                return None
+            a = inputs[0].clone()
+            a[..., self.sets[layer]] = 0
+            return (a,)
+
+        return zero
+
+    def logp(self, sample, sets=None):
+        """Log-probability of the labels, F64 from the logits."""
+        torch, self.sets = self.torch, sets
+        labels = torch.tensor(sample["labels"])
+        rows = torch.nonzero(labels != -100)[:, 0]
+        with torch.no_grad():
+            hidden = self.model.model(torch.tensor(sample["ids"])[None]).last_hidden_state[0, rows - 1]
+            logp = torch.log_softmax(self.model.lm_head(hidden).double(), dim=-1)
+        return float(logp.gather(1, labels[rows, None]).sum())
+
+
+def sets_of(paths, activation, i, k):
+    """Condition -> lists of [k] neurons per layer."""
+    n_layers, n_neurons = activation.shape
+    out = {form: [[path[i, layer, :k].tolist() for layer in range(n_layers)]] for form, path in paths.items()}
+    out["activation"] = [np.argsort(-np.abs(activation), axis=1, kind="stable")[:, :k].tolist()]
+    out["random"] = []
+    for seed in range(SEEDS):
+        draw = random.Random(f"{i} {k} {seed}")
+        out["random"].append([draw.sample(range(n_neurons), k) for _ in range(n_layers)])
+    return out
+
+
+def measure(args, paths, ids):
+    """One line of results per fact, kept in prune.jsonl."""
+    facts = read_facts(args)
+    samples = {name: traced(args, name, facts[name]) for name in ids}
+    model = Zeroed(args.model)
+    clean = {name: model.logp(samples[name]) for name in ids}
+    worst = max(abs(clean[n] - samples[n]["logp"]) for n in ids)
+    print(f"log p of the clean model, transformers against mip: at most {worst:.1e} apart", flush=True)
+    path = args.out / f"prune-{args.facts}.jsonl"
+    done = {json.loads(line)["id"] for line in path.read_text().splitlines()} if path.is_file() else set()
+    with open(path, "a", encoding="utf-8") as f:
+        for i, name in enumerate(ids):
+            if name in done:
+                continue
+            others = random.Random(f"others {i}").sample([n for n in ids if n != name], OTHERS)
+            row = {"id": name, "clean": clean[name], "change": []}
+            for k in PRUNED:
+                for condition, sets in sets_of(paths, samples[name]["activation"], i, k).items():
+                    own = [model.logp(samples[name], s) - clean[name] for s in sets]
+                    rest = [model.logp(samples[o], s) - clean[o] for s in sets for o in others]
+                    row["change"].append([condition, k, float(np.mean(own)), float(np.mean(rest))])
+            f.write(json.dumps(row) + "\n")
+            f.flush()
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def prune(args):
+    runs = {form: by_form(args, form) for form in FORMS}
+    rows = measure(args, {form: run["path"] for form, run in runs.items()}, runs["product"]["id"])
+    print(f"change of log p(answer) after zeroing k neurons in every layer, mean +- 95 %, n = {len(rows)} facts")
+    print("condition    k   own answer      minus random      minus activation   other answers   own minus others")
+    for k in PRUNED:
+        own, rest = {}, {}
+        for condition in (*FORMS, "activation", "random"):
+            of = [next(c for c in r["change"] if c[0] == condition and c[1] == k) for r in rows]
+            own[condition], rest[condition] = np.array([c[2] for c in of]), np.array([c[3] for c in of])
+        for condition in own:
+            parts = (
+                own[condition],
+                own[condition] - own["random"],
+                own[condition] - own["activation"],
+                rest[condition],
+                own[condition] - rest[condition],
+            )
+            text = "  ".join("{:7.2f} +- {:5.2f}".format(*mean_interval(v)) for v in parts)
+            print(f"{condition:10} {k:3} {text}")
+
+
+def check(args):
+    """One fact's best 5 zeroed by `mip edit` (one step at learning rate 0) and by the hooks."""
+    folder = args.out / "check"
+    settings = ["data.forget=5", "attribute.aggregate=union", "attribute.max_samples=1", "attribute.cap=0"]
+    settings += ["attribute.quadrature=radau2", f"output={folder}", "edit.method=mip", "edit.lr=0"]
+    settings += ["edit.steps=1", "edit.batch=1"]
+    command = list(itertools.chain(*(("--set", s) for s in settings)))
+    call(args.mip, "attribute", args.config, *command)
+    call(args.mip, "edit", args.config, *command)
+    with h5py.File(folder / "attribution.h5") as f:
+        path, name = f["text/path"][0], f["sample/id"].asstr()[0]
+    fact = read_facts(args)[name]
+    edited = traced(args, "check", fact, model=str(folder / "model"))
+    model = Zeroed(args.model)
+    hooked = model.logp(edited, [layer.tolist() for layer in path])
+    print(f"{name}: log p {model.logp(edited):.4f}; mip edit {edited['logp']:.4f}, hooks {hooked:.4f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="path attribution on a real model: the numbers")
+    parser.add_argument("stage", choices=("rules", "scores", "share", "prune", "check"))
+    parser.add_argument("--facts", type=int, default=24, help="how many facts, those to forget first")
+    parser.add_argument("--config", default="configs/real.yaml")
+    parser.add_argument("--model", default="build/real/smollm2-135m")
+    parser.add_argument("--data", default="build/real/facts")
+    parser.add_argument("--out", type=Path, default=Path("build/real/study"))
+    parser.add_argument("--mip", default="build/release/mip")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    people = (Path(args.data) / "persons.jsonl").read_text(encoding="utf-8").splitlines()
+    args.n_forget = sum("forget_15" in json.loads(p)["splits"] for p in people)
+    globals()[args.stage](args)
+
+
+if __name__ == "__main__":
+    main()
