@@ -114,19 +114,37 @@ static void completeness(const layer_nodes *in, config_objective objective, doub
     out->completeness = error / fmax(fabs(difference), floor * fabs(clean));
 }
 
+/* The score of neuron j and the part of it without path terms; a, size: sums of a and |a|. */
+static double score_of(const layer_nodes *in, config_score form, const sums *s, int64_t j, double a,
+                       double size, double *alone) {
+    switch (form) {
+    case CONFIG_SCORE_PRODUCT:
+        *alone = s->gradient[j] * a;
+        return (s->gradient[j] + s->path_unit) * (a + in->q);
+    case CONFIG_SCORE_SUM:
+        *alone = s->own[j];
+        return s->own[j] + s->path_own;
+    case CONFIG_SCORE_ACTIVATION:
+        *alone = size;
+        return size;
+    default:
+        *alone = s->own[j];
+        return s->own[j];
+    }
+}
+
 static void scores(const layer_nodes *in, config_score form, const sums *s, layer_scores *out) {
     double own = 0;
     double other = 0;
     for (int64_t j = 0; j < in->ffn; j++) {
         double a = 0;
+        double size = 0;
+        double alone = 0;
         for (int64_t p = 0; p < in->n_rows; p++) {
             a += (double)in->a[p * in->ffn + j];
+            size += fabs((double)in->a[p * in->ffn + j]);
         }
-        const bool product = form == CONFIG_SCORE_PRODUCT;
-        const double alone = product ? s->gradient[j] * a : s->own[j];
-        const double score = product ? (s->gradient[j] + s->path_unit) * (a + in->q)
-                             : form == CONFIG_SCORE_SUM ? alone + s->path_own
-                                                        : alone;
+        const double score = score_of(in, form, s, j, a, size, &alone);
         out->activation[j] = a;
         out->score[j] = (float)score;
         own += fabs(alone);

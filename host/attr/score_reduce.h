@@ -9,6 +9,7 @@
  *         product  S[j] = (sum_k w_k (D_k[j] + P_k)) (A[j] + Q)
  *         own      S[j] = sum_k w_k sum_p a[p,j] D_k[p,j]
  *         sum      S[j] = own + sum_k w_k (path's own terms)
+ *         activation  S[j] = sum_p |a[p,j]|
  * Source  method.md 2.2, algorithm.md sections 1 and 3.
  * Shapes  n nodes, p rows: grad [n, p, F], a [p, F].
  * Tested  tests/unit/attr/test_score_reduce.c */

@@ -27,7 +27,12 @@ typedef enum config_mode {
 /* Bits of attribute.modalities. */
 enum { CONFIG_ATTRIBUTE_TEXT = 1, CONFIG_ATTRIBUTE_VISION = 2 };
 
-typedef enum config_score { CONFIG_SCORE_PRODUCT, CONFIG_SCORE_OWN, CONFIG_SCORE_SUM } config_score;
+typedef enum config_score {
+    CONFIG_SCORE_PRODUCT,
+    CONFIG_SCORE_OWN,
+    CONFIG_SCORE_SUM,
+    CONFIG_SCORE_ACTIVATION
+} config_score;
 typedef enum config_representative {
     CONFIG_REPRESENTATIVE_FIRST, // the best-ranked of the top K (argmax)
     CONFIG_REPRESENTATIVE_LAST,

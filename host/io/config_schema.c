@@ -54,6 +54,7 @@ static const config_choice attribute_modalities[] = {
 static const config_choice scores[] = {{"product", CONFIG_SCORE_PRODUCT},
                                        {"own", CONFIG_SCORE_OWN},
                                        {"sum", CONFIG_SCORE_SUM},
+                                       {"activation", CONFIG_SCORE_ACTIVATION},
                                        {NULL, 0}};
 static const config_choice representatives[] = {{"first", CONFIG_REPRESENTATIVE_FIRST},
                                                 {"last", CONFIG_REPRESENTATIVE_LAST},
@@ -171,8 +172,10 @@ static const config_key keys[] = {
      .fallback = "64",
      .help = "Most nodes of one layer of one sample, where attribute.quadrature is adaptive."},
     {"attribute.score", CONFIG_ENUM, AT(attribute.score), .choices = scores, .fallback = "product",
-     .help = "product = the paper's product of two sums, own = activation times gradient of the "
-             "neuron given the path, sum = own plus the path's own sum.",
+     .help =
+         "product = the paper's product of two sums, own = activation times gradient of the "
+         "neuron given the path, sum = own plus the path's own sum, activation = its size alone, a "
+         "control that radau1 is enough for. Of text paths only.",
      .source = PAPER "eq. 4"},
     {"attribute.top_k", CONFIG_INT, AT(attribute.top_k), RANGE(1, 65536), .unit = "neurons",
      .fallback = "5", .help = "Neurons chosen per layer.", .source = PAPER "section 5.4, (h)"},

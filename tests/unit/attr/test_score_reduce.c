@@ -58,6 +58,16 @@ Test(score_reduce, own_and_sum_are_activation_times_gradient) {
     cr_expect_float_eq(score[0], 4.0 + 0.25 * 0.4 + 0.5 * 0.2, 1e-6);
 }
 
+Test(score_reduce, activation_is_the_size_alone) {
+    float score[2];
+    double activation[2];
+    const layer_scores s = reduce(CONFIG_OBJECTIVE_P, CONFIG_SCORE_ACTIVATION, score, activation);
+    cr_expect_float_eq(score[0], 2.0, 1e-12);
+    cr_expect_float_eq(score[1], 1.0, 1e-12);
+    cr_expect_float_eq(activation[1], -1.0, 1e-12);
+    cr_expect_float_eq(s.path_share, 0.0, 1e-12);
+}
+
 Test(score_reduce, completeness_compares_the_integral_with_the_difference_of_f) {
     float score[2];
     double activation[2];
