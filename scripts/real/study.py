@@ -3,6 +3,7 @@
 """scripts/real/study.py - what path attribution shows on a real model: the numbers of docs/real_model.md.
 
 What    rules     completeness error of every node rule, overlap of its paths with a fine rule's
+        adaptive  nodes and seconds to 5 % and 1 %, beside the cheapest fixed rule
         scores    concentration of the three score forms
         share     Jaccard index of the paths of different facts, rules and score forms
         prune     log-probability of an answer after its neurons are zeroed, beside as many random
@@ -12,7 +13,7 @@ What    rules     completeness error of every node rule, overlap of its paths wi
         transformers' (hooks at the input of down_proj: what a zero up row makes of a neuron).
 Input   build/real as scripts/real_model.sh leaves it. Runs below --out are made once and kept.
 Cost    see docs/real_model.md; one thread.
-Usage   python scripts/real/study.py rules|scores|share|prune|check [--facts N] [--config FILE]
+Usage   python scripts/real/study.py rules|adaptive|scores|share|prune|check [--facts N] [--config FILE]
 Needs   as scripts/real_model.sh"""
 
 import argparse
@@ -20,6 +21,7 @@ import itertools
 import json
 import os
 import random
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -33,20 +35,25 @@ import numpy as np  # noqa: E402
 RULES = ("left4", "right4", "radau2", "radau3", "gauss3", "radau5", "radau7")
 FORMS = ("product", "own", "sum")
 FINE = "gauss32"
+MAX_NODES = 64
 TOP = 5
 PRUNED = (1, 5, 20)
 KEPT = 20  # neurons of a path that are stored
+KEYS = ("scores", "path", "completeness", "n_nodes", "converged", "path_share")
 SEEDS = 3  # random sets per fact and size
-OTHERS = 2  # other facts asked after a fact's neurons are zeroed
+OTHERS = 1  # other facts asked after a fact's neurons are zeroed
 
 
 # ---- what mip computes ---------------------------------------------------------------------------
 
 
 def call(*command):
+    """Runs it; CPU seconds (user), which a busy machine stretches less than wall time."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"study: {' '.join(command)}: exit {done.returncode}\n{done.stderr.strip()[-600:]}")
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
 
 
 def attributed(args, name, **settings):
@@ -57,10 +64,12 @@ def attributed(args, name, **settings):
         people = max(1, args.facts - args.n_forget)
         for key, value in {"contrast_people": people, "top_k": KEPT, **settings}.items():
             command += ["--set", f"attribute.{key}={value}"]
-        call(*command)
+        seconds = call(*command)
+        (folder / "cpu_seconds").write_text(f"{seconds:.1f}\n")
     with h5py.File(folder / "attribution.h5") as f:
-        out = {key: f[f"text/{key}"][()] for key in ("scores", "path", "completeness")}
+        out = {key: f[f"text/{key}"][()] for key in KEYS}
         out["id"] = list(f["sample/id"].asstr()[()])
+    out["seconds"] = float((folder / "cpu_seconds").read_text())
     return out
 
 
@@ -69,7 +78,10 @@ def by_rule(args, rule):
 
 
 def by_form(args, form):
-    return by_rule(args, "radau5") if form == "product" else attributed(args, f"form-{form}", score=form)
+    if form == "product":
+        return by_rule(args, "radau5")
+    rule = {"quadrature": "radau1"} if form == "activation" else {}  # it needs no gradient
+    return attributed(args, f"form-{form}", score=form, **rule)
 
 
 # ---- statistics ----------------------------------------------------------------------------------
@@ -108,20 +120,47 @@ def rules(args):
     print(f"completeness error, relative; {n} facts, {n_layers} layers; overlap of the best {TOP} with {FINE}")
     spans = thirds(n_layers)
     heads = " ".join(f"layers {a}-{b - 1}" for a, b in spans)
-    print(f"rule     median  {heads}  90 %  worst  <=1 %  <=5 %  overlap  worst layers")
+    print(f"rule     CPU a fact  median  {heads}  90 %  worst  <=1 %  <=5 %  overlap  worst layers")
     for rule in (*RULES, FINE):
         run = by_rule(args, rule)
         c = run["completeness"]
         shares = overlap(run["path"], fine["path"], TOP)
         worst = np.argsort(-np.median(c, axis=0))[:3]
         print(
-            f"{rule:8} {np.median(c):.4f}  "
+            f"{rule:8} {run['seconds'] / n:5.1f} s  {np.median(c):.4f}  "
             + "  ".join(f"{np.median(c[:, a:b]):.4f}" for a, b in spans)
             + f"  {np.quantile(c, 0.9):.3f}  {c.max():.3g}  {np.mean(c <= 0.01):.2f}  {np.mean(c <= 0.05):.2f}"
             + f"  {shares.mean():.2f}  "
             + " ".join(f"{i}:{np.median(c[:, i]):.3f}" for i in worst),
             flush=True,
         )
+
+
+def adaptive(args):
+    """Against the fixed rules: the cheapest that keeps the tolerance in the same facts and layers."""
+    fixed = sorted((by_rule(args, rule) for rule in (*RULES, FINE)), key=lambda r: r["n_nodes"][0, 0])
+    fine = fixed[-1]
+    n, n_layers = fine["completeness"].shape
+    print(f"nodes and CPU seconds a fact, {n} facts, {n_layers} layers, at most {MAX_NODES} nodes; overlap with {FINE}")
+    for tolerance in (0.05, 0.01):
+        settings = {"quadrature": "adaptive", "tolerance": tolerance, "max_nodes": MAX_NODES}
+        run = attributed(args, f"adaptive-{tolerance}", **settings)
+        nodes, done = run["n_nodes"], run["converged"].astype(bool)
+        cheapest = np.full(nodes.shape, -1)
+        for rule in reversed(fixed):
+            cheapest[rule["completeness"] <= tolerance] = rule["n_nodes"][0, 0]
+        kept = cheapest >= 0
+        shares = overlap(run["path"], fine["path"], TOP)
+        layers = np.argsort(-np.mean(nodes, axis=0))[:4]
+        print(
+            f"tolerance {tolerance}: {run['seconds'] / n:.1f} s, nodes mean {nodes.mean():.1f} median"
+            f" {np.median(nodes):.0f}, converged {done.mean():.3f} of {done.size}; overlap {shares.mean():.2f}"
+        )
+        print(
+            f"  a fixed rule keeps it in {kept.mean():.3f}; there the cheapest has {cheapest[kept].mean():.1f} nodes in the"
+            f" mean, adaptive {nodes[kept].mean():.1f}; elsewhere adaptive {nodes[~kept].mean():.1f}"
+        )
+        print("  most nodes: " + ", ".join(f"layer {i} {nodes[:, i].mean():.0f}" for i in layers), flush=True)
 
 
 def scores(args):
@@ -168,20 +207,18 @@ def read_facts(args):
 
 
 def traced(args, name, fact, model=None):
-    """ids, labels and [L, F] activations at the last prompt token."""
+    """ids, labels and log p of the answer, by mip."""
     path = args.out / "trace" / f"{name.replace('/', '_')}.h5"
     if model is not None or not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
-        wanted = itertools.chain(*(("--tensor", t) for t in ("input_ids", "labels", "loss", "text_neurons")))
+        wanted = itertools.chain(*(("--tensor", t) for t in ("input_ids", "labels", "loss")))
         chat = ("--prompt", fact["question"], "--answer", fact["answer"])
         call(args.mip, "trace", "--model", model or args.model, *chat, *wanted, "--out", str(path))
     with h5py.File(path) as f:
         labels = f["labels"][()].astype(int)
-        first = int(np.argmax(labels != -100))
         return {
             "ids": f["input_ids"][()].astype(int),
             "labels": labels,
-            "activation": f["text_neurons"][:, first - 1],
             "logp": -float(f["loss"][()]) * int((labels != -100).sum()),
         }
 
@@ -221,11 +258,10 @@ class Zeroed:
         return float(logp.gather(1, labels[rows, None]).sum())
 
 
-def sets_of(paths, activation, i, k):
-    """Condition -> lists of [k] neurons per layer."""
-    n_layers, n_neurons = activation.shape
-    out = {form: [[path[i, layer, :k].tolist() for layer in range(n_layers)]] for form, path in paths.items()}
-    out["activation"] = [np.argsort(-np.abs(activation), axis=1, kind="stable")[:, :k].tolist()]
+def sets_of(paths, n_neurons, i, k):
+    """Condition -> list of sets, each [k] neurons per layer."""
+    n_layers = paths["product"].shape[1]
+    out = {form: [[layer[:k].tolist() for layer in path[i]]] for form, path in paths.items()}
     out["random"] = []
     for seed in range(SEEDS):
         draw = random.Random(f"{i} {k} {seed}")
@@ -233,7 +269,7 @@ def sets_of(paths, activation, i, k):
     return out
 
 
-def measure(args, paths, ids):
+def measure(args, paths, n_neurons, ids):
     """One line of results per fact, kept in prune.jsonl."""
     facts = read_facts(args)
     samples = {name: traced(args, name, facts[name]) for name in ids}
@@ -250,7 +286,7 @@ def measure(args, paths, ids):
             others = random.Random(f"others {i}").sample([n for n in ids if n != name], OTHERS)
             row = {"id": name, "clean": clean[name], "change": []}
             for k in PRUNED:
-                for condition, sets in sets_of(paths, samples[name]["activation"], i, k).items():
+                for condition, sets in sets_of(paths, n_neurons, i, k).items():
                     own = [model.logp(samples[name], s) - clean[name] for s in sets]
                     rest = [model.logp(samples[o], s) - clean[o] for s in sets for o in others]
                     row["change"].append([condition, k, float(np.mean(own)), float(np.mean(rest))])
@@ -260,8 +296,9 @@ def measure(args, paths, ids):
 
 
 def prune(args):
-    runs = {form: by_form(args, form) for form in FORMS}
-    rows = measure(args, {form: run["path"] for form, run in runs.items()}, runs["product"]["id"])
+    runs = {form: by_form(args, form) for form in (*FORMS, "activation")}
+    n_neurons = runs["product"]["scores"].shape[2]
+    rows = measure(args, {form: r["path"] for form, r in runs.items()}, n_neurons, runs["product"]["id"])
     print(f"change of log p(answer) after zeroing k neurons in every layer, mean +- 95 %, n = {len(rows)} facts")
     print("condition    k   own answer      minus random      minus activation   other answers   own minus others")
     for k in PRUNED:
@@ -301,7 +338,7 @@ def check(args):
 
 def main():
     parser = argparse.ArgumentParser(description="path attribution on a real model: the numbers")
-    parser.add_argument("stage", choices=("rules", "scores", "share", "prune", "check"))
+    parser.add_argument("stage", choices=("rules", "adaptive", "scores", "share", "prune", "check"))
     parser.add_argument("--facts", type=int, default=24, help="how many facts, those to forget first")
     parser.add_argument("--config", default="configs/real.yaml")
     parser.add_argument("--model", default="build/real/smollm2-135m")
