@@ -77,9 +77,9 @@ include scripts/mk/bench.mk
 deps:
 	@scripts/install_deps.sh
 
-## real: fetch a real 135M language model; its answers and tensors against transformers (not part of test)
+## real: a real 135M language model and the Qwen vocabulary against transformers (not part of test)
 .PHONY: real
-real: all
+real: all $(B)/tests/test_text
 	@scripts/real_model.sh
 
 ## demo: install, build, and run a whole experiment on the shipped model and data
