@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/cli/main.c - the program: finds the command, runs it, prints its error,
  * returns the exit code. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,11 +53,18 @@ int cli_exit_code(mip_status status) {
     }
 }
 
+/* A hint that holds wherever an error of this kind began. */
+static const char *usual_hint(mip_status code) {
+    return code == MIP_E_NOMEM ? "see what is free: free -h; what a run needs: mip plan CONFIG"
+                               : "";
+}
+
 static void print_error(void) {
     const mip_error *e = mip_error_last();
+    const char *hint = e->hint[0] != '\0' ? e->hint : usual_hint(e->code);
     fprintf(stderr, "mip: %s%s\n", e->code == MIP_E_CANCELLED ? "" : "error: ", e->what);
-    if (e->hint[0] != '\0') {
-        fprintf(stderr, "hint: %s\n", e->hint);
+    if (hint[0] != '\0') {
+        fprintf(stderr, "hint: %s\n", hint);
     }
     for (int i = 0; log_level_get() == LOG_DEBUG && i < e->n_frames; i++) {
         fprintf(stderr, "  at %s:%d %s\n", e->frames[i].file, e->frames[i].line, e->frames[i].func);
@@ -117,6 +125,7 @@ static mip_status run_command(int argc, const char *const *argv) {
 }
 
 int main(int argc, char **argv) {
+    signal(SIGXFSZ, SIG_IGN); // a file at its size limit is a failed write, not the end
     mip_status status = set_up_log();
     if (status == MIP_OK) {
         status = run_command(argc, (const char *const *)argv);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/foreign_memory.h"
 #include "base/fs.h"
 #include "base/status_priv.h"
 
@@ -71,6 +72,14 @@ static mip_status tree_check(const json_doc *doc, const cJSON *value) {
     return MIP_OK;
 }
 
+/* cJSON's words for "no memory" are those for "no JSON": its malloc is one that can be asked. */
+static cJSON *parse(const char *text, size_t n_bytes, const char **end) {
+    cJSON_Hooks hooks = {.malloc_fn = foreign_malloc, .free_fn = free};
+    cJSON_InitHooks(&hooks);
+    (void)foreign_malloc_failed();
+    return cJSON_ParseWithLengthOpts(text, n_bytes, end, 1);
+}
+
 mip_status json_doc_parse(const char *name, const char *text, size_t n_bytes,
                           const json_limits *limits, json_doc *out) {
     const json_limits standard = {.max_depth = JSON_MAX_DEPTH};
@@ -83,7 +92,11 @@ mip_status json_doc_parse(const char *name, const char *text, size_t n_bytes,
     }
     memcpy(doc.name, name, strlen(name) + 1);
     const char *end = text;
-    doc.root = cJSON_ParseWithLengthOpts(text, n_bytes + 1, &end, 1);
+    doc.root = parse(text, n_bytes + 1, &end);
+    if (doc.root == NULL && foreign_malloc_failed()) {
+        MIP_FAIL_GOTO(MIP_E_NOMEM, NULL, "%s: cannot allocate the values of %zu bytes of JSON",
+                      name, n_bytes);
+    }
     if (doc.root == NULL) {
         int line = 1;
         for (const char *c = text; c < end; c++) {

@@ -156,9 +156,12 @@ static mip_status events_read(builder *b) {
     for (bool more = true; more;) {
         yaml_event_t event;
         if (!yaml_parser_parse(&b->parser, &event)) {
+            if (b->parser.error == YAML_MEMORY_ERROR) {
+                MIP_FAIL(MIP_E_NOMEM, NULL, "%s: cannot allocate what libyaml needs", b->name);
+            }
             MIP_FAIL(MIP_E_CONFIG, NULL, "%s:%zu:%zu: not valid YAML: %s", b->name,
                      b->parser.problem_mark.line + 1, b->parser.problem_mark.column + 1,
-                     b->parser.problem != NULL ? b->parser.problem : "out of memory");
+                     b->parser.problem);
         }
         const mip_status status = event_take(b, &event);
         more = event.type != YAML_STREAM_END_EVENT;

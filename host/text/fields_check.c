@@ -3,8 +3,10 @@
 #include "text/fields_check.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/foreign_memory.h"
 #include "base/status_priv.h"
 #include "text/tokenizer.h"
 #include "text/unicode_text.h"
@@ -63,10 +65,17 @@ static mip_status check_bytes(const char *json, size_t n_bytes, const char *path
 
 mip_status fields_parse(const char *json, size_t n_bytes, const char *path, cJSON **out) {
     MIP_TRY(check_bytes(json, n_bytes, path));
+    cJSON_Hooks hooks = {.malloc_fn = foreign_malloc, .free_fn = free};
     const char *end = NULL;
+    cJSON_InitHooks(&hooks);
+    (void)foreign_malloc_failed();
     cJSON *root = cJSON_ParseWithLengthOpts(json, n_bytes, &end, 0);
+    if (root == NULL && foreign_malloc_failed()) {
+        MIP_FAIL(MIP_E_NOMEM, NULL, "%s: cannot allocate the values of %zu bytes of JSON", path,
+                 n_bytes);
+    }
     if (root == NULL) {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: not JSON (or no memory) near byte %zu", path,
+        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: not JSON near byte %zu", path,
                  end != NULL ? (size_t)(end - json) : (size_t)0);
     }
     const size_t at = (size_t)(end - json);

@@ -146,6 +146,9 @@ static mip_status compile(const str *regex, const char *path, pcre2_code **out) 
     pcre2_code *code =
         pcre2_compile((PCRE2_SPTR)regex->text, regex->n_bytes,
                       PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &at, NULL);
+    if (code == NULL && error == PCRE2_ERROR_HEAP_FAILED) {
+        MIP_FAIL(MIP_E_NOMEM, NULL, "%s: cannot allocate the pre_tokenizer pattern", path);
+    }
     if (code == NULL) {
         PCRE2_UCHAR words[PCRE_WORDS_BYTES];
         pcre2_get_error_message(error, words, sizeof words);
@@ -179,7 +182,7 @@ mip_status split_pattern_create(const char *regex, const char *path, split_patte
     }
     p = calloc(1, sizeof *p);
     if (p == NULL) {
-        MIP_FAIL_GOTO(MIP_E_NOMEM, NULL, "%s: no memory for the pre_tokenizer pattern", path);
+        MIP_FAIL_GOTO(MIP_E_NOMEM, NULL, "%s: cannot allocate the pre_tokenizer pattern", path);
     }
     MIP_TRY_GOTO(compile(&translated, path, &p->code));
     *out = p;
@@ -202,7 +205,7 @@ mip_status split_text(const split_pattern *p, const char *text, size_t n_bytes,
     mip_status status = MIP_OK;
     pcre2_match_data *match = pcre2_match_data_create_from_pattern(p->code, NULL);
     if (match == NULL) {
-        MIP_FAIL(MIP_E_NOMEM, NULL, "no memory to cut text into pieces");
+        MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate what cutting text needs");
     }
     size_t at = 0;
     while (at < n_bytes) {
@@ -211,6 +214,10 @@ mip_status split_text(const split_pattern *p, const char *text, size_t n_bytes,
         if (found == PCRE2_ERROR_NOMATCH) {
             MIP_TRY_GOTO(piece(user, at, n_bytes));
             break;
+        }
+        if (found == PCRE2_ERROR_NOMEMORY) {
+            MIP_FAIL_GOTO(MIP_E_NOMEM, NULL, "cannot allocate what cutting %zu bytes of text needs",
+                          n_bytes);
         }
         if (found < 0) {
             PCRE2_UCHAR words[PCRE_WORDS_BYTES];

@@ -147,7 +147,8 @@ static mip_status append_composed(str *out, const char *text, size_t n_bytes) {
         utf8proc_map((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)n_bytes, &composed,
                      UTF8PROC_STABLE | UTF8PROC_COMPOSE);
     if (n == UTF8PROC_ERROR_NOMEM || n == UTF8PROC_ERROR_OVERFLOW) {
-        MIP_FAIL(MIP_E_NOMEM, NULL, "no memory to normalise %zu bytes of text", n_bytes);
+        MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate what normalising %zu bytes of text needs",
+                 n_bytes);
     }
     if (n < 0) {
         MIP_FAIL(MIP_E_INTERNAL, NULL, "normalising %zu bytes of text: %s", n_bytes,

@@ -31,6 +31,13 @@ $(B)/plugins/%.so: $(B)/obj/tests/plugins/%.o $(B)/libref.a
 	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -shared -Wl,--exclude-libs,ALL \
 	    $(if $(filter asan,$(VARIANT)),,-Wl,-z,defs) -o $@ $^ -lm
 
+# What LD_PRELOAD loads comes before a sanitizer's runtime and is built without one.
+PRELOADS := $(patsubst tests/preload/%.c,$(B)/preload/%.so,$(wildcard tests/preload/*.c))
+
+$(B)/preload/%.so: tests/preload/%.c $(B)/flags
+	@echo "  LINK  $@"
+	$(Q)mkdir -p $(@D) && $(CC) -std=c11 -O2 -g $(WARN) -fPIC -shared -o $@ $< -ldl
+
 # One binary per room: its own objects, then the support archive and the library.
 define test_rule
 $(B)/tests/test_$(1): $(filter $(B)/obj/tests/unit/$(1)/%,$(TEST_OBJ)) $(SUPPORT) $(LIB) \
@@ -41,7 +48,7 @@ endef
 $(foreach room,$(TEST_ROOMS),$(eval $(call test_rule,$(room))))
 
 .PHONY: tests
-tests: $(TEST_BINS) $(PLUGINS)
+tests: $(TEST_BINS) $(PLUGINS) $(PRELOADS)
 
 ## check: build and run the unit tests (with ROOMS="base io": of these rooms)
 .PHONY: check
@@ -56,5 +63,10 @@ test: deps
 	    { echo "the build failed"; echo "0 passed, 1 failed"; exit 1; }
 	@scripts/run_tests.sh --unit build/release/tests --unit build/asan/tests \
 	    --cli build/release/mip --lint
+
+## faults: every allocation site of every command fails once (an hour; `make test` draws a few)
+.PHONY: faults
+faults: all $(PRELOADS)
+	@MIP_ALLOC_SITES=all MIP=$(PROGRAM) bash tests/cli/alloc_failures.sh
 
 -include $(TEST_OBJ:.o=.d) $(SUPPORT_OBJ:.o=.d) $(PLUGIN_SRC:%.c=$(B)/obj/%.d)
