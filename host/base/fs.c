@@ -15,6 +15,31 @@
 
 #include "base/status_priv.h"
 
+const char *fs_hint(int reason) {
+    switch (reason) {
+    case ENOSPC:
+        return "make room on the disk: df -h; then the same command again";
+    case EDQUOT:
+        return "your share of the disk is used up: quota -s; then the same command again";
+    case EFBIG:
+        return "raise the limit of file sizes: ulimit -f unlimited; then the same command again";
+    case EACCES:
+    case EPERM:
+        return "see whose it is: ls -ld FOLDER; or choose another folder";
+    case EROFS:
+        return "the file system is read-only: choose another folder";
+    case EEXIST:
+    case ENOTDIR:
+        return "a file is where a folder should be: ls -ld PATH";
+    case ENOENT:
+        return "see what is there: ls";
+    case EMFILE:
+        return "raise the limit of open files: ulimit -n";
+    default:
+        return NULL;
+    }
+}
+
 mip_status fs_join(arena *a, const char *dir, const char *name, char **out) {
     const size_t n = strlen(dir);
     if (n == 0 || name[0] == '/') {
@@ -54,7 +79,7 @@ bool fs_is_file(const char *path) {
 mip_status fs_size(const char *path, int64_t *out_bytes) {
     struct stat info;
     if (stat(path, &info) != 0) {
-        MIP_FAIL(MIP_E_IO, NULL, "cannot look at %s: %s", path, strerror(errno));
+        MIP_FAIL(MIP_E_IO, fs_hint(errno), "cannot look at %s: %s", path, strerror(errno));
     }
     if (!S_ISREG(info.st_mode)) {
         MIP_FAIL(MIP_E_IO, NULL, "%s is not a regular file", path);
@@ -72,7 +97,7 @@ static mip_status read_all(int fd, const char *path, char *out, size_t n_bytes, 
             continue;
         }
         if (n < 0) {
-            MIP_FAIL(MIP_E_IO, NULL, "cannot read %s: %s", path, strerror(errno));
+            MIP_FAIL(MIP_E_IO, fs_hint(errno), "cannot read %s: %s", path, strerror(errno));
         }
         if (n == 0) {
             break;
@@ -90,7 +115,7 @@ mip_status fs_read_file(arena *a, const char *path, size_t max_bytes, char **out
     *out = NULL;
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        MIP_FAIL(MIP_E_IO, NULL, "cannot open %s: %s", path, strerror(errno));
+        MIP_FAIL(MIP_E_IO, fs_hint(errno), "cannot open %s: %s", path, strerror(errno));
     }
     if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
         MIP_FAIL_GOTO(MIP_E_IO, NULL, "%s is not a regular file", path);
@@ -113,7 +138,7 @@ out:
 
 static mip_status make_dir(const char *path) {
     if (mkdir(path, 0777) != 0 && !(errno == EEXIST && fs_is_dir(path))) {
-        MIP_FAIL(MIP_E_IO, NULL, "cannot make the folder %s: %s", path, strerror(errno));
+        MIP_FAIL(MIP_E_IO, fs_hint(errno), "cannot make the folder %s: %s", path, strerror(errno));
     }
     return MIP_OK;
 }
@@ -164,7 +189,7 @@ static mip_status read_names(arena *a, DIR *dir, const char *path, name_link **o
         (*out_n)++;
     }
     if (errno != 0) {
-        MIP_FAIL(MIP_E_IO, NULL, "cannot read the folder %s: %s", path, strerror(errno));
+        MIP_FAIL(MIP_E_IO, fs_hint(errno), "cannot read the folder %s: %s", path, strerror(errno));
     }
     return MIP_OK;
 }
@@ -178,7 +203,7 @@ mip_status fs_list_dir(arena *a, const char *path, char ***out_names, size_t *ou
     *out_n = 0;
     DIR *dir = opendir(path);
     if (dir == NULL) {
-        MIP_FAIL(MIP_E_IO, NULL, "cannot open the folder %s: %s", path, strerror(errno));
+        MIP_FAIL(MIP_E_IO, fs_hint(errno), "cannot open the folder %s: %s", path, strerror(errno));
     }
     MIP_TRY_GOTO(read_names(a, dir, path, &links, &n));
     MIP_TRY_GOTO(ARENA_NEW(a, n, &names));
@@ -196,7 +221,7 @@ out:
 
 mip_status fs_remove_file(const char *path) {
     if (unlink(path) != 0 && errno != ENOENT) {
-        MIP_FAIL(MIP_E_IO, NULL, "cannot remove %s: %s", path, strerror(errno));
+        MIP_FAIL(MIP_E_IO, fs_hint(errno), "cannot remove %s: %s", path, strerror(errno));
     }
     return MIP_OK;
 }
@@ -207,7 +232,7 @@ mip_status fs_remove_tree(const char *path) {
         if (errno == ENOENT) {
             return MIP_OK;
         }
-        MIP_FAIL(MIP_E_IO, NULL, "cannot look at %s: %s", path, strerror(errno));
+        MIP_FAIL(MIP_E_IO, fs_hint(errno), "cannot look at %s: %s", path, strerror(errno));
     }
     if (!S_ISDIR(info.st_mode)) {
         return fs_remove_file(path);
@@ -224,7 +249,8 @@ mip_status fs_remove_tree(const char *path) {
         MIP_TRY_GOTO(fs_remove_tree(child)); // as deep as the tree; ours are a few levels
     }
     if (rmdir(path) != 0) {
-        MIP_FAIL_GOTO(MIP_E_IO, NULL, "cannot remove the folder %s: %s", path, strerror(errno));
+        MIP_FAIL_GOTO(MIP_E_IO, fs_hint(errno), "cannot remove the folder %s: %s", path,
+                      strerror(errno));
     }
 out:
     arena_deinit(&scratch);

@@ -17,6 +17,10 @@
 
 #include "base/arena.h"
 
+/* fs_hint - what to type after a call on a file or folder failed with this errno; NULL where
+ * the system's words say enough. Static. */
+const char *fs_hint(int reason);
+
 /* fs_join - "dir/name" in the arena; dir "" gives name, an absolute name is taken as it is. */
 mip_status fs_join(arena *a, const char *dir, const char *name, char **out);
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fs.h"
 #include "base/status_priv.h"
 
 enum { HOLDER_BYTES = 320, HOST_BYTES = 256 };
@@ -64,7 +65,7 @@ static mip_status holder_write(int fd, const char *path) {
     const int n =
         snprintf(text, sizeof text, "pid %ld on %s since %s\n", (long)getpid(), host, when);
     if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)n, 0) != n) {
-        MIP_FAIL(MIP_E_IO, NULL, "cannot write %s: %s", path, strerror(errno));
+        MIP_FAIL(MIP_E_IO, fs_hint(errno), "cannot write %s: %s", path, strerror(errno));
     }
     return MIP_OK;
 }
@@ -78,7 +79,7 @@ static mip_status acquire(const char *path, fs_lock *lock) {
     }
     lock->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (lock->fd < 0) {
-        MIP_FAIL(MIP_E_IO, NULL, "cannot open %s: %s", path, strerror(errno));
+        MIP_FAIL(MIP_E_IO, fs_hint(errno), "cannot open %s: %s", path, strerror(errno));
     }
     if (fcntl(lock->fd, F_SETLK, &whole) != 0) {
         if (errno == EACCES || errno == EAGAIN) {
@@ -86,10 +87,10 @@ static mip_status acquire(const char *path, fs_lock *lock) {
             MIP_FAIL(MIP_E_IO, "wait for it to end, or choose another output folder",
                      "%s is held by %s", path, holder);
         }
-        MIP_FAIL(MIP_E_IO, NULL, "cannot lock %s: %s", path, strerror(errno));
+        MIP_FAIL(MIP_E_IO, fs_hint(errno), "cannot lock %s: %s", path, strerror(errno));
     }
     if (fstat(lock->fd, &info) != 0) {
-        MIP_FAIL(MIP_E_IO, NULL, "cannot look at %s: %s", path, strerror(errno));
+        MIP_FAIL(MIP_E_IO, fs_hint(errno), "cannot look at %s: %s", path, strerror(errno));
     }
     lock->device = info.st_dev;
     lock->inode = info.st_ino;

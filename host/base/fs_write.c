@@ -26,8 +26,7 @@ static mip_status write_all(int fd, const char *path, const char *bytes, size_t 
             continue;
         }
         if (n < 0) {
-            MIP_FAIL(MIP_E_IO, errno == ENOSPC ? "make room on the disk: df -h" : NULL,
-                     "cannot write %s: %s", path, strerror(errno));
+            MIP_FAIL(MIP_E_IO, fs_hint(errno), "cannot write %s: %s", path, strerror(errno));
         }
         n_written += (size_t)n;
     }
@@ -37,14 +36,15 @@ static mip_status write_all(int fd, const char *path, const char *bytes, size_t 
 static mip_status sync_path(const char *path, int flags) {
     const int fd = open(path, flags | O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        MIP_FAIL(MIP_E_IO, NULL, "cannot open %s: %s", path, strerror(errno));
+        MIP_FAIL(MIP_E_IO, fs_hint(errno), "cannot open %s: %s", path, strerror(errno));
     }
     const int failed = fsync(fd) != 0;
     const int reason = errno;
     close(fd);
     // Some file systems do not sync folders and say EINVAL; there is nothing better to do on them.
     if (failed && !((flags & O_DIRECTORY) != 0 && reason == EINVAL)) {
-        MIP_FAIL(MIP_E_IO, NULL, "cannot flush %s to the disk: %s", path, strerror(reason));
+        MIP_FAIL(MIP_E_IO, fs_hint(reason), "cannot flush %s to the disk: %s", path,
+                 strerror(reason));
     }
     return MIP_OK;
 }
@@ -56,7 +56,7 @@ mip_status fs_commit_file(const char *temporary_path, const char *path) {
     arena_init(&scratch);
     MIP_TRY_GOTO(sync_path(temporary_path, 0));
     if (rename(temporary_path, path) != 0) {
-        MIP_FAIL_GOTO(MIP_E_IO, NULL, "cannot rename %s to %s: %s", temporary_path, path,
+        MIP_FAIL_GOTO(MIP_E_IO, fs_hint(errno), "cannot rename %s to %s: %s", temporary_path, path,
                       strerror(errno));
     }
     MIP_TRY_GOTO(fs_dirname(&scratch, path, &dir));
@@ -71,7 +71,7 @@ static mip_status temporary_open(arena *a, const char *path, char **temporary, i
     MIP_TRY(arena_printf(a, temporary, "%s.tmp-%ld", path, (long)getpid()));
     *fd = open(*temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (*fd < 0) {
-        MIP_FAIL(MIP_E_IO, NULL, "cannot create %s: %s", *temporary, strerror(errno));
+        MIP_FAIL(MIP_E_IO, fs_hint(errno), "cannot create %s: %s", *temporary, strerror(errno));
     }
     return MIP_OK;
 }
@@ -118,7 +118,7 @@ static mip_status copy_pieces(int from_fd, const char *from, int to_fd, const ch
             continue;
         }
         if (n < 0) {
-            MIP_FAIL_GOTO(MIP_E_IO, NULL, "cannot read %s: %s", from, strerror(errno));
+            MIP_FAIL_GOTO(MIP_E_IO, fs_hint(errno), "cannot read %s: %s", from, strerror(errno));
         }
         if (n == 0) {
             break;
@@ -138,7 +138,7 @@ mip_status fs_copy_file(const char *from, const char *to) {
     arena_init(&scratch);
     const int from_fd = open(from, O_RDONLY | O_CLOEXEC);
     if (from_fd < 0) {
-        MIP_FAIL_GOTO(MIP_E_IO, NULL, "cannot open %s: %s", from, strerror(errno));
+        MIP_FAIL_GOTO(MIP_E_IO, fs_hint(errno), "cannot open %s: %s", from, strerror(errno));
     }
     MIP_TRY_GOTO(temporary_open(&scratch, to, &temporary, &to_fd));
     MIP_TRY_GOTO(copy_pieces(from_fd, from, to_fd, to));

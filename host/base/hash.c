@@ -11,6 +11,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "base/fs.h"
 #include "base/status_priv.h"
 
 enum { DIGEST_BYTES = 32, PIECE_BYTES = 256 * 1024 };
@@ -76,7 +77,7 @@ mip_status hash_sha256_file(const char *path, char out[HASH_HEX_BYTES]) {
     mip_status status = MIP_OK;
     FILE *file = fopen(path, "rb");
     if (file == NULL) {
-        MIP_FAIL_GOTO(MIP_E_IO, NULL, "cannot open %s: %s", path, strerror(errno));
+        MIP_FAIL_GOTO(MIP_E_IO, fs_hint(errno), "cannot open %s: %s", path, strerror(errno));
     }
     piece = malloc(PIECE_BYTES);
     if (piece == NULL) {
@@ -87,7 +88,7 @@ mip_status hash_sha256_file(const char *path, char out[HASH_HEX_BYTES]) {
         MIP_TRY_GOTO(hash_stream_add(h, piece, n));
     }
     if (ferror(file)) {
-        MIP_FAIL_GOTO(MIP_E_IO, NULL, "cannot read %s: %s", path, strerror(errno));
+        MIP_FAIL_GOTO(MIP_E_IO, fs_hint(errno), "cannot read %s: %s", path, strerror(errno));
     }
     MIP_TRY_GOTO(hash_stream_finish(h, out));
 out:

@@ -22,7 +22,7 @@ static mip_status whole_lines_bytes(const char *path, int fd, off_t *out) {
         const off_t begin = end > PIECE_BYTES ? end - PIECE_BYTES : 0;
         const ssize_t n = pread(fd, piece, (size_t)(end - begin), begin);
         if (n != end - begin) {
-            MIP_FAIL(MIP_E_IO, NULL, "cannot read %s: %s", path,
+            MIP_FAIL(MIP_E_IO, fs_hint(errno), "cannot read %s: %s", path,
                      n < 0 ? strerror(errno) : "it got shorter");
         }
         for (ssize_t i = n; i-- > 0;) {
@@ -46,11 +46,11 @@ mip_status eval_log_open(arena *a, const char *path, eval_log *out) {
     out->path = copy;
     out->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (out->fd < 0) {
-        MIP_FAIL(MIP_E_IO, NULL, "cannot open %s: %s", path, strerror(errno));
+        MIP_FAIL(MIP_E_IO, fs_hint(errno), "cannot open %s: %s", path, strerror(errno));
     }
     MIP_TRY_GOTO(whole_lines_bytes(path, out->fd, &bytes));
     if (ftruncate(out->fd, bytes) != 0 || lseek(out->fd, bytes, SEEK_SET) != bytes) {
-        MIP_FAIL_GOTO(MIP_E_IO, NULL, "cannot cut %s to its whole lines: %s", path,
+        MIP_FAIL_GOTO(MIP_E_IO, fs_hint(errno), "cannot cut %s to its whole lines: %s", path,
                       strerror(errno));
     }
     MIP_TRY_GOTO(eval_records_load(a, path, &out->found));
@@ -65,12 +65,13 @@ mip_status eval_log_append(eval_log *log, const char *lines, size_t n_bytes) {
     while (done < n_bytes) {
         const ssize_t n = write(log->fd, lines + done, n_bytes - done);
         if (n < 0 && errno != EINTR) {
-            MIP_FAIL(MIP_E_IO, NULL, "cannot write %s: %s", log->path, strerror(errno));
+            MIP_FAIL(MIP_E_IO, fs_hint(errno), "cannot write %s: %s", log->path, strerror(errno));
         }
         done += n > 0 ? (size_t)n : 0;
     }
     if (fsync(log->fd) != 0) {
-        MIP_FAIL(MIP_E_IO, NULL, "cannot write %s to disk: %s", log->path, strerror(errno));
+        MIP_FAIL(MIP_E_IO, fs_hint(errno), "cannot write %s to disk: %s", log->path,
+                 strerror(errno));
     }
     return MIP_OK;
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/fs.h"
 #include "base/status_priv.h"
 #include "io/json_doc.h"
 #include "tensor/convert.h"
@@ -48,8 +49,8 @@ static mip_status read_at(const safetensors_file *f, void *dst, size_t n_bytes, 
             continue;
         }
         if (n < 0) {
-            MIP_FAIL(MIP_E_IO, NULL, "%s: cannot read %zu bytes at %" PRId64 ": %s", f->path,
-                     n_bytes, offset, strerror(errno));
+            MIP_FAIL(MIP_E_IO, fs_hint(errno), "%s: cannot read %zu bytes at %" PRId64 ": %s",
+                     f->path, n_bytes, offset, strerror(errno));
         }
         if (n == 0) {
             MIP_FAIL(MIP_E_IO, NULL,
@@ -68,7 +69,7 @@ static mip_status file_open(safetensors_file *f) {
     /* NONBLOCK: a FIFO must not hang before fstat. */
     f->fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (f->fd < 0 || fstat(f->fd, &st) != 0) {
-        MIP_FAIL(MIP_E_IO, NULL, "cannot open %s: %s", f->path, strerror(errno));
+        MIP_FAIL(MIP_E_IO, fs_hint(errno), "cannot open %s: %s", f->path, strerror(errno));
     }
     if (!S_ISREG(st.st_mode)) {
         MIP_FAIL(MIP_E_FORMAT, NULL, "%s: expected a regular file", f->path);

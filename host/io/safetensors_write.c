@@ -33,8 +33,7 @@ struct safetensors_writer {
 };
 
 static mip_status io_fail(const safetensors_writer *w) {
-    MIP_FAIL(MIP_E_IO, errno == ENOSPC ? "make room on the disk: df -h" : NULL,
-             "cannot write %s: %s", w->temporary, strerror(errno));
+    MIP_FAIL(MIP_E_IO, fs_hint(errno), "cannot write %s: %s", w->temporary, strerror(errno));
 }
 
 static mip_status writer_begin(safetensors_writer *w, const char *path) {
@@ -178,7 +177,7 @@ static mip_status write_at(int fd, const char *path, const char *bytes, size_t n
             continue;
         }
         if (n < 0) {
-            MIP_FAIL(MIP_E_IO, NULL, "cannot write %s: %s", path, strerror(errno));
+            MIP_FAIL(MIP_E_IO, fs_hint(errno), "cannot write %s: %s", path, strerror(errno));
         }
         bytes += n;
         offset += n;
@@ -208,7 +207,7 @@ static mip_status patches_apply(const safetensors_file *from, const char *tempor
     mip_status status = MIP_OK;
     const int fd = open(temporary, O_WRONLY | O_CLOEXEC);
     if (fd < 0) {
-        MIP_FAIL(MIP_E_IO, NULL, "cannot open %s: %s", temporary, strerror(errno));
+        MIP_FAIL(MIP_E_IO, fs_hint(errno), "cannot open %s: %s", temporary, strerror(errno));
     }
     for (size_t i = 0; i < n_patches; i++) {
         const safetensors_entry *e = safetensors_find(from, patches[i].tensor);
@@ -219,7 +218,7 @@ static mip_status patches_apply(const safetensors_file *from, const char *tempor
     }
 out:
     if (close(fd) != 0 && status == MIP_OK) {
-        MIP_FAIL(MIP_E_IO, NULL, "cannot close %s: %s", temporary, strerror(errno));
+        MIP_FAIL(MIP_E_IO, fs_hint(errno), "cannot close %s: %s", temporary, strerror(errno));
     }
     return status;
 }

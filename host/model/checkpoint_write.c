@@ -90,7 +90,7 @@ mip_status checkpoint_write(const char *from_dir, const char *to_dir, size_t n,
     MIP_TRY_GOTO(copy_shards(&a, index, temporary, n, patches));
     MIP_TRY_GOTO(fs_remove_tree(to_dir));
     if (rename(temporary, to_dir) != 0) {
-        MIP_FAIL_GOTO(MIP_E_IO, NULL, "cannot rename %s to %s: %s", temporary, to_dir,
+        MIP_FAIL_GOTO(MIP_E_IO, fs_hint(errno), "cannot rename %s to %s: %s", temporary, to_dir,
                       strerror(errno));
     }
 out:

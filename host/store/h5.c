@@ -9,7 +9,7 @@
 #include "base/fs.h"
 #include "store/h5_priv.h"
 
-enum { STACK_TEXT_BYTES = 200 };
+enum { STACK_TEXT_BYTES = 1024 };
 
 /* Depth 0 of an upward walk is where the error began: the words that tell most. */
 static herr_t innermost_take(unsigned n, const H5E_error2_t *entry, void *user) {
@@ -23,18 +23,31 @@ static bool contains(const char *text, const char *part) {
     return strstr(text, part) != NULL;
 }
 
+/* HDF5 tells a failed system call in the middle of its words: "..., errno = 28, error ...".
+ * 0 if there was none. */
+static int errno_of(const char *text) {
+    const char *at = strstr(text, "errno = ");
+    return at != NULL ? atoi(at + strlen("errno = ")) : 0;
+}
+
 mip_status h5_error_set(const char *path, const char *doing, const char *file, int line,
                         const char *func) {
     char text[STACK_TEXT_BYTES] = "HDF5 says nothing";
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, innermost_take, text);
     H5Eclear2(H5E_DEFAULT);
+    const int reason = errno_of(text);
     if (contains(text, "unable to lock file")) {
         return mip_error_set(MIP_E_IO, file, line, func,
                              "see who: fuser -v FILE; wait for it, or close it",
                              "%s is held by another process", path);
     }
+    if (reason != 0) {
+        return mip_error_set(MIP_E_IO, file, line, func, fs_hint(reason), "%s: cannot %s: %s", path,
+                             doing, strerror(reason));
+    }
     if (contains(text, "file signature not found")) {
-        return mip_error_set(MIP_E_FORMAT, file, line, func, NULL, "%s is not an HDF5 file", path);
+        return mip_error_set(MIP_E_FORMAT, file, line, func, "see what is in it: file FILE",
+                             "%s is not an HDF5 file", path);
     }
     if (contains(text, "truncated file") || contains(text, "bad object header") ||
         contains(text, "checksum") || contains(text, "wrong")) {
