@@ -68,3 +68,12 @@ mip_status mip_error_adopt(const mip_error *other) {
     }
     return other->code;
 }
+
+void mip_error_place(const char *place) {
+    mip_error *e = &last_error;
+    char what[MIP_ERROR_WHAT_BYTES];
+    memcpy(what, e->what, sizeof what);
+    const int n = snprintf(e->what, sizeof e->what, "%s: ", place);
+    const size_t used = n < (int)sizeof e->what ? (size_t)n : sizeof e->what - 1;
+    snprintf(e->what + used, sizeof e->what - used, "%s", what);
+}

@@ -26,6 +26,10 @@ mip_status mip_error_pass(mip_status code, const char *file, int line, const cha
  * Returns its code. */
 mip_status mip_error_adopt(const mip_error *other);
 
+/* mip_error_place - "PLACE: " before the record's words, for callers that know more about where:
+ * which sample, which question. Code, hint and frames stay. */
+void mip_error_place(const char *place);
+
 #define MIP_FAIL(code, hint, ...)                                                                  \
     return mip_error_set((code), __FILE__, __LINE__, __func__, (hint), __VA_ARGS__)
 

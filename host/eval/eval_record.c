@@ -193,8 +193,15 @@ mip_status eval_records_load(arena *a, const char *path, eval_records *out) {
     while (out->n < n_lines) {
         char *end = memchr(line, '\n', n_bytes - (size_t)(line - text));
         *end = '\0';
-        MIP_TRY(
-            eval_record_read(a, path, out->n + 1, line, (size_t)(end - line), &out->items[out->n]));
+        const mip_status status =
+            eval_record_read(a, path, out->n + 1, line, (size_t)(end - line), &out->items[out->n]);
+        if (status == MIP_E_FORMAT) {
+            char hint[MIP_ERROR_HINT_BYTES];
+            snprintf(hint, sizeof hint, "sed -i '%lld,$d' %.120s; those questions are asked again",
+                     (long long)out->n + 1, path);
+            MIP_FAIL(MIP_E_FORMAT, hint, "%s", mip_error_last()->what);
+        }
+        MIP_TRY(status);
         out->n++;
         line = end + 1;
     }

@@ -271,7 +271,11 @@ static mip_status answer_batch(arena *a, const eval_job *job, eval_log *log,
     for (int64_t i = 0; i < n; i++) {
         MIP_TRY_GOTO(prompt_create(job->maker, questions[i].r, PROMPT_QUESTION, &prompts[i]));
     }
-    MIP_TRY_GOTO(job->answers.generate(job->answers.self, a, n, prompts, &job->decode, answers));
+    status = job->answers.generate(job->answers.self, a, n, prompts, &job->decode, answers);
+    if (status == MIP_E_NUMERIC) {
+        mip_error_place(questions[0].r->id); // the first of the batch
+    }
+    MIP_TRY_GOTO(status);
     for (int64_t i = 0; i < n; i++) {
         MIP_TRY_GOTO(record_answer(a, job, &questions[i], &prompts[i], &answers[i], &lines));
     }

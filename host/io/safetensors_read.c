@@ -332,7 +332,7 @@ static mip_status elems_read(const safetensors_entry *e, int64_t first, int64_t 
                         e->begin_bytes + (first + done) * from_bytes));
         const int64_t bad = check ? convert_find_nonfinite(e->dtype, raw, piece) : -1;
         if (bad >= 0) {
-            MIP_FAIL(MIP_E_NUMERIC, "the checkpoint is damaged or its training diverged",
+            MIP_FAIL(MIP_E_NUMERIC, "see how many such tensors there are: mip inspect MODEL --scan",
                      "%s: tensor %s holds NaN or Inf at element %" PRId64, e->file->path, e->name,
                      first + done + bad);
         }

@@ -133,7 +133,7 @@ static mip_status choose_tokens(generation *g, const float *h) {
                          &best);
         if (!isfinite(best)) {
             MIP_FAIL(MIP_E_NUMERIC,
-                     "the weights or the input hold NaN or Inf; run: mip inspect MODEL",
+                     "weights with NaN or Inf, or far too large: mip inspect MODEL --scan",
                      "no finite logit for token %lld of sequence %lld", (long long)out->n,
                      (long long)d.i);
         }

@@ -104,7 +104,7 @@ static mip_status value_pass(const head_call *c, mip_xent_state *host_state, dou
         logp[i] = log_probability(&host_state[i]);
         if (!isfinite(logp[i])) {
             MIP_FAIL(MIP_E_NUMERIC,
-                     "the weights or the input hold NaN or Inf; run: mip inspect MODEL",
+                     "weights with NaN or Inf, or far too large: mip inspect MODEL --scan",
                      "log probability of token %d at row %d is not finite", c->labels.targets[i],
                      c->labels.rows[i]);
         }

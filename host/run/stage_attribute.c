@@ -3,6 +3,7 @@
 #include "run/stage_attribute.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,6 +143,19 @@ static mip_status store_locked(scoring *s, int64_t i_sample, const attribution_s
     return status;
 }
 
+/* A number that is not finite is told with its sample; the clean run does not know of samples. */
+static mip_status score_named(exec *x, sample_work *work) {
+    const mip_status status = exec_run_planned(x, run_sample, work);
+    const char *id = work->sample.id;
+    if (status == MIP_E_NUMERIC && strstr(mip_error_last()->what, id) == NULL) {
+        char place[MIP_ERROR_HINT_BYTES];
+        snprintf(place, sizeof place, "sample %s, %s, clean run", id,
+                 attribution_modality_name(work->modality));
+        mip_error_place(place);
+    }
+    return status;
+}
+
 static mip_status score_one(exec *x, int64_t unit, void *user) {
     scoring *s = user;
     const int64_t i_sample = s->pending[unit];
@@ -158,7 +172,7 @@ static mip_status score_one(exec *x, int64_t unit, void *user) {
                         .sample = {.id = r->id, .seq = p.seq, .labels = p.labels},
                         .modality = s->modality,
                         .out = &out};
-    MIP_TRY_GOTO(exec_run_planned(x, run_sample, &work));
+    MIP_TRY_GOTO(score_named(x, &work));
     MIP_TRY_GOTO(store_locked(s, i_sample, &out));
 out:
     attribution_sample_destroy(&out);
@@ -285,6 +299,8 @@ static mip_status missing_hint(experiment *e, char **out) {
 }
 
 mip_status attribution_check(experiment *e) {
+    const char *dir = e->config.attribute.from[0] != '\0' ? e->config.attribute.from : e->dir;
+    bool is_there = false;
     char fingerprint[HASH_HEX_BYTES];
     char *path = NULL;
     char *hint = NULL;
@@ -292,7 +308,8 @@ mip_status attribution_check(experiment *e) {
     MIP_TRY(experiment_fingerprint(e, decisive_settings, fingerprint));
     MIP_TRY(attribution_path(e, &path));
     MIP_TRY(missing_hint(e, &hint));
-    if (!fs_exists(path)) {
+    MIP_TRY(run_manifest_result(&e->memory, dir, RUN_ATTRIBUTE, &is_there));
+    if (!is_there) {
         MIP_FAIL(MIP_E_CONFIG, hint, "%s does not exist: located neurons are needed", path);
     }
     MIP_TRY(h5_attribution_open(path, &f));

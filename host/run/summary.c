@@ -37,9 +37,9 @@ static mip_status models_of(arena *a, const char *run_dir, const char **before,
     const char *found[2] = {NULL, NULL};
     char *copy[2] = {NULL, NULL};
     MIP_TRY(fs_join(a, run_dir, "eval/models.json", &path));
+    char *hint = NULL;
+    MIP_TRY(arena_printf(a, &hint, "run: mip eval %s/config.yaml", run_dir));
     if (!fs_exists(path)) {
-        char *hint = NULL;
-        MIP_TRY(arena_printf(a, &hint, "run: mip eval %s/config.yaml", run_dir));
         MIP_FAIL(MIP_E_CONFIG, hint, "%s has no evaluation", run_dir);
     }
     MIP_TRY_GOTO(json_doc_read(path, MODELS_MAX_BYTES, &doc));
@@ -54,6 +54,9 @@ static mip_status models_of(arena *a, const char *run_dir, const char **before,
     *after = copy[1];
 out:
     json_doc_deinit(&doc);
+    if (status == MIP_E_FORMAT) {
+        MIP_FAIL(MIP_E_FORMAT, hint, "%s", mip_error_last()->what);
+    }
     return status;
 }
 

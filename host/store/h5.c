@@ -11,6 +11,8 @@
 
 enum { STACK_TEXT_BYTES = 1024 };
 
+static const char again_hint[] = "remove it, and run again the command that made it";
+
 /* Depth 0 of an upward walk is where the error began: the words that tell most. */
 static herr_t innermost_take(unsigned n, const H5E_error2_t *entry, void *user) {
     if (n == 0 && entry->desc != NULL) {
@@ -37,24 +39,23 @@ mip_status h5_error_set(const char *path, const char *doing, const char *file, i
     H5Eclear2(H5E_DEFAULT);
     const int reason = errno_of(text);
     if (contains(text, "unable to lock file")) {
-        return mip_error_set(MIP_E_IO, file, line, func,
-                             "see who: fuser -v FILE; wait for it, or close it",
-                             "%s is held by another process", path);
+        char hint[MIP_ERROR_HINT_BYTES];
+        snprintf(hint, sizeof hint, "see who: fuser -v %.180s; wait for it, or close it", path);
+        return mip_error_set(MIP_E_IO, file, line, func, hint, "%s is held by another process",
+                             path);
     }
     if (reason != 0) {
         return mip_error_set(MIP_E_IO, file, line, func, fs_hint(reason), "%s: cannot %s: %s", path,
                              doing, strerror(reason));
     }
     if (contains(text, "file signature not found")) {
-        return mip_error_set(MIP_E_FORMAT, file, line, func, "see what is in it: file FILE",
-                             "%s is not an HDF5 file", path);
+        return mip_error_set(MIP_E_FORMAT, file, line, func, again_hint, "%s is not an HDF5 file",
+                             path);
     }
     if (contains(text, "truncated file") || contains(text, "bad object header") ||
         contains(text, "checksum") || contains(text, "wrong")) {
-        return mip_error_set(
-            MIP_E_FORMAT, file, line, func,
-            "remove it and run the stage again: finished samples are in the journal",
-            "%s is damaged: %s", path, text);
+        return mip_error_set(MIP_E_FORMAT, file, line, func, again_hint, "%s is damaged: %s", path,
+                             text);
     }
     return mip_error_set(MIP_E_IO, file, line, func, NULL, "%s: cannot %s: %s", path, doing, text);
 }

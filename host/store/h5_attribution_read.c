@@ -66,8 +66,8 @@ static mip_status header_read(h5_attribution *f) {
     tensor_shape shape;
     int64_t *n_tokens = NULL;
     if (!h5_exists(f->file, "/sample/n_tokens")) {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s is an HDF5 file, but not one of attribution scores",
-                 h5_path(f->file));
+        MIP_FAIL(MIP_E_FORMAT, "see what is in it: h5dump -H FILE",
+                 "%s is an HDF5 file, but not one of attribution scores", h5_path(f->file));
     }
     MIP_TRY(h5_attr_get_i64(f->file, "/", "format_version", &version));
     if (version != H5_ATTRIBUTION_VERSION) {

@@ -131,12 +131,14 @@ static mip_status record_read(const h5_file *file, arena *a, edit_record *out) {
     edit_tensor *tensors = NULL;
     int64_t version = 0;
     if (!h5_exists(file, "/tensors") || !h5_exists(file, "/files")) {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s is an HDF5 file, but not an edit record", h5_path(file));
+        MIP_FAIL(MIP_E_FORMAT, "see what is in it: h5dump -H FILE",
+                 "%s is an HDF5 file, but not an edit record", h5_path(file));
     }
     MIP_TRY(h5_attr_get_i64(file, "/", "format_version", &version));
     if (version != H5_EDIT_VERSION) {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: format version %" PRId64 ", this program reads %d",
-                 h5_path(file), version, (int)H5_EDIT_VERSION);
+        MIP_FAIL(MIP_E_FORMAT, "undo it with the mip that made it, or remove it and edit again",
+                 "%s: format version %" PRId64 ", this program reads %d", h5_path(file), version,
+                 (int)H5_EDIT_VERSION);
     }
     MIP_TRY(
         h5_attr_get_texts(file, "/", "format_version", a, &out->attributes, &out->n_attributes));

@@ -302,7 +302,9 @@ static mip_status take_step(rmisu_work *w, double lr) {
     set_row_weights(w);
     MIP_TRY(run_parts(w));
     if (!isfinite(w->loss.forget + w->loss.retain)) {
-        MIP_FAIL(MIP_E_NUMERIC, "try a smaller edit.lr or edit.strength",
+        MIP_FAIL(MIP_E_NUMERIC,
+                 step == 0 ? "weights with NaN or Inf, or far too large: mip inspect MODEL --scan"
+                           : "try a smaller edit.lr or edit.strength",
                  "edit step %lld of %lld: the loss is not finite (forget %g, retain %g)",
                  (long long)step + 1, (long long)w->n_steps, w->loss.forget, w->loss.retain);
     }

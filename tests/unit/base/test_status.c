@@ -85,3 +85,19 @@ Test(status, every_code_has_its_name) {
     cr_assert_str_eq(mip_status_name(MIP_E_INTERNAL), "MIP_E_INTERNAL");
     cr_assert_str_eq(mip_status_name((mip_status)99), "unknown status");
 }
+
+Test(status, a_place_goes_before_the_words_and_the_rest_stays) {
+    int cleaned = 0;
+    char words[2 * MIP_ERROR_WHAT_BYTES];
+    outer(-3, &cleaned);
+    mip_error_place("sample 7");
+    const mip_error *e = mip_error_last();
+    cr_assert_str_eq(e->what, "sample 7: n is -3, expected >= 0");
+    cr_assert_str_eq(e->hint, "give a count");
+    cr_assert_eq(e->code, MIP_E_ARG);
+    cr_assert_eq(e->n_frames, 3);
+    memset(words, 'x', sizeof words - 1);
+    words[sizeof words - 1] = '\0';
+    mip_error_place(words);
+    cr_assert_eq(strlen(e->what), MIP_ERROR_WHAT_BYTES - 1);
+}

@@ -23,6 +23,13 @@ static void test_close(manifest_test *t) {
     tmp_dir_remove(t->dir);
 }
 
+/* A file of that name with these words, in the run folder. */
+static void write_result(const manifest_test *t, const char *name, const char *words) {
+    char path[TMP_DIR_BYTES + 32];
+    snprintf(path, sizeof path, "%s/%s", t->dir, name);
+    ASSERT_OK(fs_write_file(path, words, strlen(words)));
+}
+
 Test(run_manifest, a_new_folder_has_no_finished_stage) {
     manifest_test t;
     run_manifest m;
@@ -42,6 +49,7 @@ Test(run_manifest, a_finished_stage_is_read_again_and_the_others_stay) {
     run_manifest m;
     bool done = false;
     test_open(&t);
+    write_result(&t, "attribution.h5", "scores");
     ASSERT_OK(run_manifest_finish(&t.e, RUN_ATTRIBUTE, "abc", 1.5));
     ASSERT_OK(run_manifest_finish(&t.e, RUN_EVAL, "def", 2.5));
     ASSERT_OK(run_manifest_read(&t.e.memory, t.dir, &m));
@@ -52,6 +60,37 @@ Test(run_manifest, a_finished_stage_is_read_again_and_the_others_stay) {
     cr_expect_str_eq(m.stages[RUN_EVAL].fingerprint, "def");
     ASSERT_OK(run_manifest_check(&t.e, RUN_ATTRIBUTE, "abc", &done));
     cr_expect(done);
+    test_close(&t);
+}
+
+Test(run_manifest, a_result_that_is_gone_is_to_be_made_again_and_a_changed_one_is_told) {
+    manifest_test t;
+    char path[TMP_DIR_BYTES + 32];
+    bool done = true;
+    test_open(&t);
+    write_result(&t, "edit.h5", "rows");
+    ASSERT_OK(run_manifest_finish(&t.e, RUN_EDIT, "abc", 1));
+    ASSERT_OK(run_manifest_check(&t.e, RUN_EDIT, "abc", &done));
+    cr_expect(done);
+    write_result(&t, "edit.h5", "rowz");
+    cr_expect_eq(run_manifest_check(&t.e, RUN_EDIT, "abc", &done), MIP_E_FORMAT);
+    cr_expect_not_null(strstr(mip_error_last()->what, "edit.h5 was changed"), "%s",
+                       mip_error_last()->what);
+    snprintf(path, sizeof path, "%s/edit.h5", t.dir);
+    ASSERT_OK(fs_remove_file(path));
+    ASSERT_OK(run_manifest_check(&t.e, RUN_EDIT, "abc", &done));
+    cr_expect_not(done);
+    test_close(&t);
+}
+
+Test(run_manifest, one_of_another_version_is_refused) {
+    static const char later[] = "{\"format\": \"mip-run/2\", \"stages\": {}}";
+    manifest_test t;
+    run_manifest m;
+    test_open(&t);
+    write_result(&t, "manifest.json", later);
+    cr_expect_eq(run_manifest_read(&t.e.memory, t.dir, &m), MIP_E_CONFIG);
+    cr_expect_not_null(strstr(mip_error_last()->what, "mip-run/2"), "%s", mip_error_last()->what);
     test_close(&t);
 }
 
