@@ -5,7 +5,7 @@
  * What    Each finished sample goes to RUN/attribution.journal at once; at the end everything
  *         becomes RUN/attribution.h5. An interrupted stage continues after the samples
  *         in the journal, with the same bytes as a result.
- * Tested  tests/cli/run.sh, run_stop.sh (20 random kills) */
+ * Tested  tests/cli/run.sh, run_stop.sh (random kills) */
 #ifndef MIP_RUN_STAGE_ATTRIBUTE_H
 #define MIP_RUN_STAGE_ATTRIBUTE_H
 

@@ -3,9 +3,9 @@
 # tests/cli/run_stop.sh - a run that is killed or stopped and started again ends with
 # the bytes of one that was not.
 #
-# What    20 times kill -9 at random moments (5 runs, 4 kills each: while attributing, between two
-#         stages, while editing, while answering), then SIGINT, SIGTERM and SIGUSR1, one per stage;
-#         two processes on one folder; adaptive nodes, killed once.
+# What    MIP_KILLS (50) times kill -9 at random moments (5 kills each run: while attributing text
+#         and vision, between two stages, while editing, while answering), then SIGINT, SIGTERM and
+#         SIGUSR1, one per stage; and two processes on one folder.
 # Random  The delays come from $RANDOM seeded with MIP_TEST_SEED (printed); where exactly
 #         a kill lands depends on the machine. A kill is aimed by the run's own progress lines,
 #         and the test counts the kills that did land inside each stage.
@@ -13,7 +13,8 @@ source "$(dirname "$0")/../support/cli.sh"
 export MIP_THREADS=1
 seed=${MIP_TEST_SEED:-20310405}
 RANDOM=$seed
-echo "# seed of the delays: MIP_TEST_SEED=$seed"
+n_wanted=${MIP_KILLS:-50}
+echo "# MIP_KILLS=$n_wanted seed of the delays: MIP_TEST_SEED=$seed"
 command=(run tests/cli/configs/nano.yaml --set edit.steps=110)
 results=(attribution.h5 edit.h5 model/model.safetensors eval/items.jsonl eval/models.json)
 declare -A landed=([text]=0 [vision]=0 [edit]=0 [eval]=0 [between]=0)
@@ -75,26 +76,29 @@ same() {
     test -z "$(find "$1" -name '*tmp-*' -o -name '*.journal' -o -name '*.state')"
 }
 
+# milliseconds STAGE MOST: what the stage took, at most MOST: if the machine was busy just then,
+# later runs would have ended before their kill.
 milliseconds() {
-    awk -F '[:,]' -v stage="\"$1\"" \
-        '$1 ~ stage { on = 1 } on && /seconds/ { printf "%d", $2 * 1000; exit }' \
+    awk -F '[:,]' -v stage="\"$1\"" -v most="$2" '$1 ~ stage { on = 1 }
+        on && /seconds/ { t = $2 * 1000; printf "%d", t < most ? t : most; exit }' \
         "$whole/manifest.json"
 }
 
 # --- the run that nobody stops; its stages' times set the scale of the delays ---------------------
 whole=$work/whole
 expect "an uninterrupted run" 0 -- "${command[@]}" --set output="$whole"
-attribute_ms=$(milliseconds attribute)
-edit_ms=$(milliseconds edit)
-eval_ms=$(milliseconds eval)
+attribute_ms=$(milliseconds attribute 400)
+edit_ms=$(milliseconds edit 1500)
+eval_ms=$(milliseconds eval 600)
 echo "# dry timing: attribute $attribute_ms ms, edit $edit_ms ms, eval $eval_ms ms"
 
 # --- kill -9 --------------------------------------------------------------------------------------
 n_kills=0
 n_resumed=0
-for i in 0 1 2 3 4; do
+for ((i = 0; n_kills < n_wanted && i < n_wanted; i++)); do
     run=$work/kill$i
     kill_in "$run" ' text' $((attribute_ms / 2))
+    kill_in "$run" '0% .* vision' $((attribute_ms / 8))
     if [ $((i % 2)) -eq 0 ]; then
         kill_in "$run" '100% .* vision' 30 # while attribution.h5 and the manifest are written
         kill_in "$run" ' edit' $((edit_ms / 2))
@@ -105,13 +109,14 @@ for i in 0 1 2 3 4; do
         grep -qE ' 50/110 edit' "$run.err" && n_resumed=$((n_resumed + 1))
     fi
     kill_in "$run" ' eval' $((eval_ms / 3))
-    verdict "run $i, killed 4 times, goes on to its end" "$MIP" "${command[@]}" --set output="$run"
+    verdict "run $i, killed up to 5 times, goes on to its end" "$MIP" "${command[@]}" --set output="$run"
     verdict "run $i has the bytes of the uninterrupted one" same "$run"
 done
 echo "# $n_kills kills: text ${landed[text]}, vision ${landed[vision]}, edit ${landed[edit]}," \
     "eval ${landed[eval]}, between stages ${landed[between]}"
-verdict "20 processes were killed" test "$n_kills" -eq 20
-verdict "some while attributing" test $((landed[text] + landed[vision])) -ge 3
+verdict "$n_wanted processes were killed" test "$n_kills" -ge "$n_wanted"
+verdict "some while attributing text" test "${landed[text]}" -ge 3
+verdict "some while attributing vision" test "${landed[vision]}" -ge 3
 verdict "some while editing" test "${landed[edit]}" -ge 3
 verdict "some edits went on from their stored state" test "$n_resumed" -ge 1
 verdict "some while answering" test "${landed[eval]}" -ge 3

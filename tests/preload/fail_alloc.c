@@ -11,18 +11,18 @@
  *         (C++ and OpenMP runtimes end the process), libc's own.
  * Site    a hash of the call stack: the same line of code reached on another way is another site.
  *         Of a parser's own frames, as deep as its text, only the innermost is taken. */
-#define _GNU_SOURCE // RTLD_NEXT, dladdr
+#define _GNU_SOURCE // RTLD_NEXT, dl_iterate_phdr
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
+#include <link.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { STACK_DEPTH = 24 };
+enum { STACK_DEPTH = 24, MAX_OBJECTS = 16 };
 
 static void *(*real_malloc)(size_t);
 static void *(*real_calloc)(size_t, size_t);
@@ -35,7 +35,7 @@ static long fail_at;
 static long fail_for = 1;
 static atomic_long n_seen;
 static atomic_bool ready;
-static _Thread_local int inside; // dladdr, backtrace and fprintf may allocate
+static _Thread_local int inside; // backtrace and fprintf may allocate
 
 static long number_of(const char *name, long fallback) {
     const char *text = getenv(name);
@@ -50,10 +50,62 @@ static void find_real(void) {
     *(void **)&real_posix_memalign = dlsym(RTLD_NEXT, "posix_memalign");
 }
 
+/* An object whose calls are counted: where its code lies. dladdr would search its symbols. */
+typedef struct counted {
+    uintptr_t begin, end;
+    uintptr_t base;
+    char name[32];
+} counted;
+
+static counted objects[MAX_OBJECTS]; // [0] is the program
+static int n_objects;
+
+static int is_parser(const char *name) {
+    static const char *const parsers[] = {"libcjson",    "libyaml", "libpcre2",
+                                          "libutf8proc", "libspng", "libjpeg"};
+    for (size_t i = 0; i < sizeof parsers / sizeof parsers[0]; i++) {
+        if (strncmp(name, parsers[i], strlen(parsers[i])) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* The program comes first and has no name. */
+static int object_take(struct dl_phdr_info *info, size_t size, void *user) {
+    const char *slash = strrchr(info->dlpi_name, '/');
+    const char *name = slash != NULL ? slash + 1 : info->dlpi_name;
+    const int is_program = n_objects == 0;
+    (void)size;
+    (void)user;
+    for (int i = 0; i < info->dlpi_phnum && n_objects < MAX_OBJECTS; i++) {
+        const ElfW(Phdr) *part = &info->dlpi_phdr[i];
+        if (part->p_type == PT_LOAD && (part->p_flags & PF_X) != 0 &&
+            (is_program || is_parser(name))) {
+            counted *c = &objects[n_objects++];
+            c->base = info->dlpi_addr;
+            c->begin = c->base + part->p_vaddr;
+            c->end = c->begin + part->p_memsz;
+            snprintf(c->name, sizeof c->name, "%s", is_program ? "program" : name);
+        }
+    }
+    return 0;
+}
+
+static const counted *object_of(const void *address) {
+    for (int i = 0; i < n_objects; i++) {
+        if ((uintptr_t)address >= objects[i].begin && (uintptr_t)address < objects[i].end) {
+            return &objects[i];
+        }
+    }
+    return NULL;
+}
+
 __attribute__((constructor)) static void start(void) {
     const char *path = getenv("FAIL_ALLOC_LIST");
     void *stack[2];
     find_real();
+    dl_iterate_phdr(object_take, NULL);
     backtrace(stack, 2); // loads its library now, not in the middle of a count
     list = path != NULL ? fopen(path, "w") : NULL;
     fail_at = number_of("FAIL_ALLOC_AT", 0);
@@ -68,57 +120,33 @@ __attribute__((destructor)) static void finish(void) {
     }
 }
 
-static const char *base_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash != NULL ? slash + 1 : path;
-}
-
-static int is_program(const char *object) {
-    return strstr(base_name(object), ".so") == NULL;
-}
-
-static int is_counted(const char *object) {
-    static const char *const parsers[] = {"libcjson",    "libyaml", "libpcre2",
-                                          "libutf8proc", "libspng", "libjpeg"};
-    int counted = is_program(object);
-    for (size_t i = 0; i < sizeof parsers / sizeof parsers[0]; i++) {
-        counted = counted || strncmp(base_name(object), parsers[i], strlen(parsers[i])) == 0;
-    }
-    return counted;
-}
-
-/* Called by must_fail, that by malloc: the frames left out below. */
+/* Called by must_fail, that by malloc: the frames left out. */
 __attribute__((noinline)) static void write_line(long number, const char *object) {
     void *stack[STACK_DEPTH];
     const int n = backtrace(stack, STACK_DEPTH);
     uint64_t hash = UINT64_C(14695981039346656037);
-    Dl_info info;
-    for (int i = 3; i < n; i++) { // behind write_line, must_fail and malloc
-        const int known = dladdr(stack[i], &info);
-        if (i == 3 || (known && is_program(info.dli_fname))) {
-            const char *base = known ? info.dli_fbase : NULL;
-            hash = (hash ^ (uint64_t)((char *)stack[i] - base)) * UINT64_C(1099511628211);
+    for (int i = 3; i < n; i++) {
+        const counted *c = object_of(stack[i]);
+        if (c != NULL && (i == 3 || c == &objects[0])) {
+            hash = (hash ^ ((uintptr_t)stack[i] - c->base)) * UINT64_C(1099511628211);
         }
     }
-    fprintf(list, "%ld %016llx %s\n", number, (unsigned long long)hash, base_name(object));
+    fprintf(list, "%ld %016llx %s\n", number, (unsigned long long)hash, object);
 }
 
 /* Whether the allocation asked for at `caller` is to fail. */
-__attribute__((noinline)) static int must_fail(void *caller) {
-    Dl_info info;
-    int fails = 0;
-    if (!ready || inside) {
+__attribute__((noinline)) static int must_fail(const void *caller) {
+    const counted *object = ready && !inside ? object_of(caller) : NULL;
+    if (object == NULL) {
         return 0;
     }
-    inside = 1;
-    if (dladdr(caller, &info) != 0 && is_counted(info.dli_fname)) {
-        const long number = ++n_seen;
-        fails = number >= fail_at && number < fail_at + fail_for && fail_at > 0;
-        if (list != NULL) {
-            write_line(number, info.dli_fname);
-        }
+    const long number = ++n_seen;
+    const int fails = fail_at > 0 && number >= fail_at && number < fail_at + fail_for;
+    if (list != NULL) {
+        inside = 1;
+        write_line(number, object->name);
+        inside = 0;
     }
-    inside = 0;
     errno = fails ? ENOMEM : errno;
     return fails;
 }
