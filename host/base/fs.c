@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/status_priv.h"
@@ -85,6 +86,17 @@ mip_status fs_size(const char *path, int64_t *out_bytes) {
         MIP_FAIL(MIP_E_IO, NULL, "%s is not a regular file", path);
     }
     *out_bytes = (int64_t)info.st_size;
+    return MIP_OK;
+}
+
+mip_status fs_free_bytes(const char *path, int64_t *out_bytes) {
+    struct statvfs info;
+    if (statvfs(path, &info) != 0) {
+        MIP_FAIL(MIP_E_IO, fs_hint(errno), "cannot look at the disk of %s: %s", path,
+                 strerror(errno));
+    }
+    const uint64_t bytes = (uint64_t)info.f_bavail * info.f_frsize;
+    *out_bytes = bytes < (uint64_t)INT64_MAX ? (int64_t)bytes : INT64_MAX;
     return MIP_OK;
 }
 

@@ -39,6 +39,9 @@ bool fs_is_file(const char *path);
 /* fs_size - bytes of a regular file. */
 mip_status fs_size(const char *path, int64_t *out_bytes);
 
+/* fs_free_bytes - room on the disk of path that this user may fill. */
+mip_status fs_free_bytes(const char *path, int64_t *out_bytes);
+
 /* fs_read_file - the whole file in the arena with a NUL after it; *n_bytes (may be NULL) without
  * the NUL. MIP_E_FORMAT if it is larger than max_bytes: the limit comes before the allocation. */
 mip_status fs_read_file(arena *a, const char *path, size_t max_bytes, char **out, size_t *n_bytes);

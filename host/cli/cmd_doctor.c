@@ -6,12 +6,15 @@
  *         to write the same list. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "backend/loader.h"
 #include "backend/registry.h"
 #include "base/base_libraries.h"
 #include "base/build_info.h"
 #include "base/env.h"
+#include "base/fs.h"
 #include "base/machine.h"
 #include "base/status_priv.h"
 #include "cli/cli.h"
@@ -27,6 +30,7 @@
 #include "text/text_libraries.h"
 
 enum { MAX_FINDINGS = 48, MAX_PATH_BYTES = 4096 };
+static const int64_t LITTLE_ROOM_BYTES = INT64_C(1) << 30;
 
 typedef enum finding_state { FOUND, ABSENT, BROKEN } finding_state;
 
@@ -102,6 +106,36 @@ static void add_bf16(findings *f) {
                      .meaning = fast ? NULL : "model.dtype bf16 halves the memory, not the time"});
 }
 
+/* Where results go if nobody says otherwise: room, rights, and the shell's limit. */
+static mip_status add_disk(findings *f) {
+    finding one = {.group = "machine", .name = "disk"};
+    char room[PRINT_BYTES_TEXT];
+    char limit[PRINT_BYTES_TEXT];
+    struct rlimit file_size = {.rlim_cur = RLIM_INFINITY};
+    int64_t free_bytes = 0;
+    char *value = NULL;
+    MIP_TRY(fs_free_bytes(".", &free_bytes));
+    MIP_TRY(arena_printf(f->memory, &value, "%s free here", print_bytes(free_bytes, room)));
+    if (getrlimit(RLIMIT_FSIZE, &file_size) == 0 && file_size.rlim_cur != RLIM_INFINITY) {
+        MIP_TRY(arena_printf(f->memory, &value, "%s; a file may have at most %s", value,
+                             print_bytes((int64_t)file_size.rlim_cur, limit)));
+        one.meaning = "larger results cannot be written";
+        one.mend = "ulimit -f unlimited";
+    }
+    if (access(".", W_OK) != 0) {
+        one.state = ABSENT;
+        one.meaning = "this folder may not be written";
+        one.mend = "mip run CONFIG --set output=FOLDER  # one of your own";
+    } else if (free_bytes < LITTLE_ROOM_BYTES) {
+        one.state = ABSENT;
+        one.meaning = "a run writes a copy of the model and the scores of all neurons";
+        one.mend = "df -h; mip run CONFIG --set output=FOLDER  # on another disk";
+    }
+    one.value = value;
+    add(f, one);
+    return MIP_OK;
+}
+
 static mip_status add_machine(findings *f, const machine *m) {
     char *cpu = NULL;
     MIP_TRY(arena_strdup(f->memory, m->cpu[0] != '\0' ? m->cpu : "unknown", &cpu));
@@ -109,6 +143,7 @@ static mip_status add_machine(findings *f, const machine *m) {
     MIP_TRY(add_cores(f, m));
     MIP_TRY(add_memory(f, m));
     add_bf16(f);
+    MIP_TRY(add_disk(f));
     return add_vectors(f, m);
 }
 

@@ -5,7 +5,7 @@
 #
 # What    MIP_KILLS (50) times kill -9 at random moments (5 kills each run: while attributing text
 #         and vision, between two stages, while editing, while answering), then SIGINT, SIGTERM and
-#         SIGUSR1, one per stage; and two processes on one folder.
+#         SIGUSR1, one per stage; two processes on one folder; adaptive nodes, killed once.
 # Random  The delays come from $RANDOM seeded with MIP_TEST_SEED (printed); where exactly
 #         a kill lands depends on the machine. A kill is aimed by the run's own progress lines,
 #         and the test counts the kills that did land inside each stage.
