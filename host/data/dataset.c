@@ -21,27 +21,20 @@ typedef struct line_file {
     int64_t line;
 } line_file;
 
-static mip_status lines_open(arena *a, breach_list *b, const char *dir, const char *name,
-                             line_file *out, int64_t *n) {
-    char *path = NULL;
-    size_t n_bytes = 0;
+/* The lines of text [n_bytes], counted; a text with a NUL byte has none. */
+static mip_status lines_of(breach_list *b, const char *name, char *text, size_t n_bytes,
+                           line_file *out, int64_t *n) {
     *out = (line_file){0};
     *n = 0;
-    MIP_TRY(fs_join(a, dir, name, &path));
-    const mip_status found = fs_read_file(a, path, MAX_FILE_BYTES, &out->rest, &n_bytes);
-    if (found != MIP_OK) {
-        out->rest = NULL;
-        return breach_add_error(b, name, 0, found);
-    }
     for (size_t i = 0; i < n_bytes; i++) {
-        *n += out->rest[i] == '\n';
-        if (out->rest[i] == '\0') {
-            out->rest = NULL;
+        *n += text[i] == '\n';
+        if (text[i] == '\0') {
             *n = 0;
             return breach_add(b, name, 0, "a NUL byte at offset %zu", i);
         }
     }
-    if (n_bytes > 0 && out->rest[n_bytes - 1] != '\n') {
+    out->rest = text;
+    if (n_bytes > 0 && text[n_bytes - 1] != '\n') {
         MIP_TRY(breach_add(b, name, *n + 1, "the last line does not end in a newline"));
         ++*n;
     }
@@ -62,11 +55,12 @@ static char *lines_next(line_file *f) {
     return line;
 }
 
-static mip_status read_records(arena *a, breach_list *b, const char *dir, const char *name,
-                               int64_t *out_n, record **out) {
+mip_status dataset_parse_records(arena *a, breach_list *b, const char *name, char *text,
+                                 size_t n_bytes, int64_t *out_n, record **out) {
     line_file f;
     int64_t n_lines = 0;
-    MIP_TRY(lines_open(a, b, dir, name, &f, &n_lines));
+    *out_n = 0;
+    MIP_TRY(lines_of(b, name, text, n_bytes, &f, &n_lines));
     MIP_TRY(ARENA_NEW(a, n_lines, out));
     for (char *line = lines_next(&f); line != NULL; line = lines_next(&f)) {
         const int64_t n_breaches = b->n;
@@ -125,26 +119,52 @@ static mip_status person_read(arena *a, breach_list *b, int64_t line, const char
     return status;
 }
 
-static mip_status read_persons(arena *a, breach_list *b, dataset *out) {
+mip_status dataset_parse_persons(arena *a, breach_list *b, char *text, size_t n_bytes,
+                                 int64_t *out_n, person **out) {
     line_file f;
     int64_t n_lines = 0;
-    MIP_TRY(lines_open(a, b, out->dir, DATASET_PERSONS_FILE, &f, &n_lines));
-    MIP_TRY(ARENA_NEW(a, n_lines, &out->persons));
+    *out_n = 0;
+    MIP_TRY(lines_of(b, DATASET_PERSONS_FILE, text, n_bytes, &f, &n_lines));
+    MIP_TRY(ARENA_NEW(a, n_lines, out));
     for (char *line = lines_next(&f); line != NULL; line = lines_next(&f)) {
         const int64_t n_breaches = b->n;
-        MIP_TRY(person_read(a, b, f.line, line, &out->persons[out->n_persons]));
-        out->n_persons += b->n == n_breaches;
+        MIP_TRY(person_read(a, b, f.line, line, &(*out)[*out_n]));
+        *out_n += b->n == n_breaches;
     }
     return MIP_OK;
 }
 
+/* *text is an empty one where the file cannot be read, which is a breach. */
+static mip_status file_text(arena *a, breach_list *b, const char *dir, const char *name,
+                            char **text, size_t *n_bytes) {
+    char *path = NULL;
+    MIP_TRY(fs_join(a, dir, name, &path));
+    const mip_status found = fs_read_file(a, path, MAX_FILE_BYTES, text, n_bytes);
+    if (found != MIP_OK) {
+        *n_bytes = 0;
+        MIP_TRY(breach_add_error(b, name, 0, found));
+        return arena_strdup(a, "", text);
+    }
+    return MIP_OK;
+}
+
+static mip_status read_records(arena *a, breach_list *b, const char *dir, const char *name,
+                               int64_t *out_n, record **out) {
+    char *text = NULL;
+    size_t n_bytes = 0;
+    MIP_TRY(file_text(a, b, dir, name, &text, &n_bytes));
+    return dataset_parse_records(a, b, name, text, n_bytes, out_n, out);
+}
+
 mip_status dataset_read(arena *a, breach_list *b, const char *dir, dataset *out) {
-    char *copy = NULL;
+    char *text = NULL;
+    size_t n_bytes = 0;
     *out = (dataset){0};
-    MIP_TRY(arena_strdup(a, dir, &copy));
-    out->dir = copy;
+    MIP_TRY(arena_strdup(a, dir, &text));
+    out->dir = text;
     MIP_TRY(manifest_read(a, b, dir, &out->manifest));
-    MIP_TRY(read_persons(a, b, out));
+    MIP_TRY(file_text(a, b, dir, DATASET_PERSONS_FILE, &text, &n_bytes));
+    MIP_TRY(dataset_parse_persons(a, b, text, n_bytes, &out->n_persons, &out->persons));
     MIP_TRY(read_records(a, b, dir, DATASET_ITEMS_FILE, &out->n_items, &out->items));
     return read_records(a, b, dir, DATASET_TRAIN_FILE, &out->n_train, &out->train);
 }

@@ -48,6 +48,13 @@ mip_status dataset_read(arena *a, breach_list *b, const char *dir, dataset *out)
  * MIP_E_IO if dir is no folder. */
 mip_status dataset_open(arena *a, const char *dir, dataset *out);
 
+/* dataset_parse_records / _persons - the lines of one file from its text [n_bytes], which has a NUL
+ * after it and is cut at the newlines; faults go to `b` under the file's name. MIP_E_NOMEM only. */
+mip_status dataset_parse_records(arena *a, breach_list *b, const char *name, char *text,
+                                 size_t n_bytes, int64_t *out_n, record **out);
+mip_status dataset_parse_persons(arena *a, breach_list *b, char *text, size_t n_bytes,
+                                 int64_t *out_n, person **out);
+
 /* A bit mask for one value of an enum of record.h; 0 in a filter field = any. */
 #define DATASET_BIT(value) (UINT32_C(1) << (value))
 

@@ -135,18 +135,11 @@ static mip_status read_head(const reading *r, manifest *out) {
                       "view_policy is \"%s\", expected first, all or hash", view);
 }
 
-mip_status manifest_read(arena *a, breach_list *b, const char *dir, manifest *out) {
-    char *path = NULL;
-    char *text = NULL;
-    size_t n_bytes = 0;
+mip_status manifest_parse(arena *a, breach_list *b, const char *text, size_t n_bytes,
+                          manifest *out) {
     json_doc doc = {0};
     mip_status status = MIP_OK;
     *out = (manifest){.suite = "", .answer_prefix = ""};
-    MIP_TRY(fs_join(a, dir, MANIFEST_FILE, &path));
-    const mip_status found = fs_read_file(a, path, MAX_MANIFEST_BYTES, &text, &n_bytes);
-    if (found != MIP_OK) {
-        return breach_add_error(b, MANIFEST_FILE, 0, found);
-    }
     const mip_status parsed = json_doc_parse(MANIFEST_FILE, text, n_bytes, NULL, &doc);
     if (parsed != MIP_OK) {
         return breach_add_error(b, MANIFEST_FILE, 0, parsed);
@@ -159,6 +152,19 @@ mip_status manifest_read(arena *a, breach_list *b, const char *dir, manifest *ou
 out:
     json_doc_deinit(&doc);
     return status;
+}
+
+mip_status manifest_read(arena *a, breach_list *b, const char *dir, manifest *out) {
+    char *path = NULL;
+    char *text = NULL;
+    size_t n_bytes = 0;
+    *out = (manifest){.suite = "", .answer_prefix = ""};
+    MIP_TRY(fs_join(a, dir, MANIFEST_FILE, &path));
+    const mip_status found = fs_read_file(a, path, MAX_MANIFEST_BYTES, &text, &n_bytes);
+    if (found != MIP_OK) {
+        return breach_add_error(b, MANIFEST_FILE, 0, found);
+    }
+    return manifest_parse(a, b, text, n_bytes, out);
 }
 
 const manifest_file *manifest_file_find(const manifest *m, const char *path) {

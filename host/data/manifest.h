@@ -50,6 +50,10 @@ typedef struct manifest {
 /* manifest_read - dir/manifest.json into arena a; faults go to `b`. MIP_E_NOMEM only. */
 mip_status manifest_read(arena *a, breach_list *b, const char *dir, manifest *out);
 
+/* manifest_parse - the same from the text [n_bytes] of the file, with a NUL after it. */
+mip_status manifest_parse(arena *a, breach_list *b, const char *text, size_t n_bytes,
+                          manifest *out);
+
 /* manifest_file_find - the entry of a path, or NULL. */
 const manifest_file *manifest_file_find(const manifest *m, const char *path);
 

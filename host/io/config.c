@@ -249,23 +249,33 @@ static mip_status node_take(loader *l, const char *name, const yaml_node *node) 
     return MIP_OK;
 }
 
-static mip_status defaults_take(loader *l) {
-    l->origin = "default";
+/* One text for all of them: setting up the parser costs more than the lines. */
+static mip_status defaults_read(loader *l, str *text) {
+    const yaml_node *root = NULL;
     for (size_t i = 0; i < l->n_keys; i++) {
-        const char *text = l->keys[i].fallback;
-        const yaml_node *node = NULL;
-        if (text != NULL) {
-            MIP_TRY(yaml_parse(l->a, l->keys[i].name, text, strlen(text), &node));
-            MIP_TRY(value_bind(l, &l->keys[i], node));
+        if (l->keys[i].fallback != NULL) {
+            MIP_TRY(str_printf(text, "%s: %s\n", l->keys[i].name, l->keys[i].fallback));
         }
-        l->seen[i] = false;
+    }
+    MIP_TRY(yaml_parse(l->a, "default", text->text, text->n_bytes, &root));
+    for (const yaml_node *n = root->first; n != NULL; n = n->next) {
+        MIP_TRY(node_take(l, n->key, n));
     }
     return MIP_OK;
 }
 
-static mip_status file_take(loader *l, const char *path) {
-    const yaml_node *root = NULL;
-    MIP_TRY(yaml_read(l->a, path, &root));
+static mip_status defaults_take(loader *l) {
+    str text;
+    str_init(&text);
+    l->origin = "default";
+    const mip_status status = defaults_read(l, &text);
+    str_deinit(&text);
+    MIP_TRY(status);
+    memset(l->seen, 0, sizeof l->seen);
+    return MIP_OK;
+}
+
+static mip_status tree_take(loader *l, const char *path, const yaml_node *root) {
     l->origin = path;
     l->in_file = true;
     if (root->kind != YAML_MAP) {
@@ -353,8 +363,32 @@ static mip_status adaptive_check(const config_attribute *c, const char *path) {
     return MIP_OK;
 }
 
-mip_status config_load(arena *a, const char *path, const char *const *sets, size_t n_sets,
-                       mip_config *out) {
+static mip_status required_check(const loader *l, const char *path) {
+    char expected[EXPECTED_BYTES];
+    for (size_t i = 0; i < l->n_keys; i++) {
+        if (l->keys[i].fallback == NULL && !l->seen[i]) {
+            expected_text(&l->keys[i], expected);
+            MIP_FAIL(MIP_E_CONFIG, "all keys: mip help config",
+                     "%s: %s: expected %s, found nothing", path != NULL ? path : "--set",
+                     l->keys[i].name, expected);
+        }
+    }
+    return MIP_OK;
+}
+
+static mip_status output_name(const loader *l) {
+    for (size_t i = 0; i < l->n_keys; i++) {
+        if (l->keys[i].offset == offsetof(mip_config, output) && !l->seen[i]) {
+            char *output = NULL;
+            MIP_TRY(arena_printf(l->a, &output, "runs/%s", l->config->name));
+            l->config->output = output;
+        }
+    }
+    return MIP_OK;
+}
+
+mip_status config_bind(arena *a, const char *path, const yaml_node *root, const char *const *sets,
+                       size_t n_sets, mip_config *out) {
     loader l = {.a = a, .config = out};
     *out = (mip_config){0};
     l.keys = config_keys(&l.n_keys);
@@ -362,27 +396,23 @@ mip_status config_load(arena *a, const char *path, const char *const *sets, size
         MIP_FAIL(MIP_E_INTERNAL, NULL, "%zu config keys, room for %d", l.n_keys, (int)MAX_KEYS);
     }
     MIP_TRY(defaults_take(&l));
-    if (path != NULL) {
-        MIP_TRY(file_take(&l, path));
+    if (root != NULL) {
+        MIP_TRY(tree_take(&l, path, root));
     }
     for (size_t i = 0; i < n_sets; i++) {
         MIP_TRY(set_take(&l, sets[i]));
     }
     MIP_TRY(mode_take(&l, path));
     MIP_TRY(adaptive_check(&out->attribute, path));
-    for (size_t i = 0; i < l.n_keys; i++) {
-        if (l.keys[i].fallback == NULL && !l.seen[i]) {
-            char expected[EXPECTED_BYTES];
-            expected_text(&l.keys[i], expected);
-            MIP_FAIL(MIP_E_CONFIG, "all keys: mip help config",
-                     "%s: %s: expected %s, found nothing", path != NULL ? path : "--set",
-                     l.keys[i].name, expected);
-        }
-        if (l.keys[i].offset == offsetof(mip_config, output) && !l.seen[i]) {
-            char *output = NULL;
-            MIP_TRY(arena_printf(a, &output, "runs/%s", out->name));
-            out->output = output;
-        }
+    MIP_TRY(required_check(&l, path));
+    return output_name(&l);
+}
+
+mip_status config_load(arena *a, const char *path, const char *const *sets, size_t n_sets,
+                       mip_config *out) {
+    const yaml_node *root = NULL;
+    if (path != NULL) {
+        MIP_TRY(yaml_read(a, path, &root));
     }
-    return MIP_OK;
+    return config_bind(a, path, root, sets, n_sets, out);
 }

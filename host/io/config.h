@@ -17,6 +17,7 @@
 #include <mip/types.h>
 
 #include "base/arena.h"
+#include "io/yaml_doc.h"
 
 typedef enum config_protocol { CONFIG_PROTOCOL_MIP } config_protocol;
 typedef enum config_mode {
@@ -197,6 +198,11 @@ typedef struct mip_config {
  *         completeness error; MIP_E_IO if the file cannot be read */
 mip_status config_load(arena *a, const char *path, const char *const *sets, size_t n_sets,
                        mip_config *out);
+
+/* config_bind - the same for a file that is parsed already (NULL = none); `path` names it in
+ * messages and is borrowed. */
+mip_status config_bind(arena *a, const char *path, const yaml_node *root, const char *const *sets,
+                       size_t n_sets, mip_config *out);
 
 /* config_write - the resolved config as YAML text, every key written out in schema order;
  * loading it gives an equal struct. *out lives in arena a. */

@@ -17,6 +17,8 @@ enum { MAX_SHARDS = 512, MAX_INDEX_BYTES = 100000000 };
 
 struct safetensors_index {
     arena memory;
+    safetensors_shard_fn open_shard;
+    void *user;
     safetensors_file *files[MAX_SHARDS];
     int n_files;
     const safetensors_entry **entries; // [n] sorted by name
@@ -41,7 +43,7 @@ static mip_status shard_add(safetensors_index *index, const char *path) {
     if (index->n_files == MAX_SHARDS) {
         MIP_FAIL(MIP_E_FORMAT, NULL, "%s: more than %d shards", path, (int)MAX_SHARDS);
     }
-    MIP_TRY(safetensors_open(path, &index->files[index->n_files]));
+    MIP_TRY(index->open_shard(index->user, path, &index->files[index->n_files]));
     index->n_files++;
     return MIP_OK;
 }
@@ -145,15 +147,19 @@ static mip_status shards_open(safetensors_index *index, const char *dir, const m
     return MIP_OK;
 }
 
+static mip_status map_open(safetensors_index *index, const char *dir, const json_doc *doc) {
+    mapping *map = NULL;
+    int64_t n = 0;
+    MIP_TRY(map_read(&index->memory, doc, &map, &n));
+    MIP_TRY(shards_open(index, dir, map, n));
+    return duplicates_check(index);
+}
+
 static mip_status open_sharded(safetensors_index *index, const char *dir, const char *index_path) {
     mip_status status = MIP_OK;
     json_doc doc = {0};
-    mapping *map = NULL;
-    int64_t n = 0;
     MIP_TRY_GOTO(json_doc_read(index_path, MAX_INDEX_BYTES, &doc));
-    MIP_TRY_GOTO(map_read(&index->memory, &doc, &map, &n));
-    MIP_TRY_GOTO(shards_open(index, dir, map, n));
-    MIP_TRY_GOTO(duplicates_check(index));
+    MIP_TRY_GOTO(map_open(index, dir, &doc));
 out:
     json_doc_deinit(&doc);
     return status;
@@ -177,18 +183,50 @@ static mip_status any_open(safetensors_index *index, const char *path) {
              "%s: expected model.safetensors or model.safetensors.index.json, found neither", path);
 }
 
+static mip_status shard_file_open(void *user, const char *path, safetensors_file **out) {
+    (void)user;
+    return safetensors_open(path, out);
+}
+
+static mip_status index_create(safetensors_shard_fn open_shard, void *user,
+                               safetensors_index **out) {
+    *out = calloc(1, sizeof **out);
+    if (*out == NULL) {
+        MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate %zu bytes", sizeof **out);
+    }
+    arena_init(&(*out)->memory);
+    (*out)->open_shard = open_shard;
+    (*out)->user = user;
+    return MIP_OK;
+}
+
 mip_status safetensors_index_open(const char *path, safetensors_index **out) {
     mip_status status = MIP_OK;
+    safetensors_index *index = NULL;
     *out = NULL;
-    safetensors_index *index = calloc(1, sizeof *index);
-    if (index == NULL) {
-        MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate %zu bytes", sizeof *index);
-    }
-    arena_init(&index->memory);
+    MIP_TRY(index_create(shard_file_open, NULL, &index));
     MIP_TRY_GOTO(any_open(index, path));
     *out = index;
     return MIP_OK;
 out:
+    safetensors_index_close(index);
+    return status;
+}
+
+mip_status safetensors_index_parse(const char *name, const char *text, size_t n_bytes,
+                                   safetensors_shard_fn open_shard, void *user,
+                                   safetensors_index **out) {
+    mip_status status = MIP_OK;
+    safetensors_index *index = NULL;
+    json_doc doc = {0};
+    *out = NULL;
+    MIP_TRY(index_create(open_shard, user, &index));
+    MIP_TRY_GOTO(json_doc_parse(name, text, n_bytes, NULL, &doc));
+    MIP_TRY_GOTO(map_open(index, "", &doc));
+    *out = index;
+    index = NULL;
+out:
+    json_doc_deinit(&doc);
     safetensors_index_close(index);
     return status;
 }

@@ -25,6 +25,15 @@ typedef struct safetensors_index safetensors_index;
  * MIP_E_IO if the directory has neither file; MIP_E_FORMAT as said above. */
 mip_status safetensors_index_open(const char *path, safetensors_index **out);
 
+/* Opens a shard by its bare file name, or by its path where the folder is known. */
+typedef mip_status (*safetensors_shard_fn)(void *user, const char *path, safetensors_file **out);
+
+/* safetensors_index_parse - the same for the text [n_bytes] of an index (text[n_bytes] == '\0'),
+ * with shards from wherever `open_shard` gets them. */
+mip_status safetensors_index_parse(const char *name, const char *text, size_t n_bytes,
+                                   safetensors_shard_fn open_shard, void *user,
+                                   safetensors_index **out);
+
 /* safetensors_index_close - closes the shards; entries become invalid; NULL is fine. */
 void safetensors_index_close(safetensors_index *index);
 

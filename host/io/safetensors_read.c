@@ -34,6 +34,7 @@ static const int64_t MAX_INTEGER = 9007199254740991; // 2^53 - 1: what JSON numb
 struct safetensors_file {
     arena memory; // path, names, entries
     int fd;
+    const unsigned char *bytes; // the content where there is no file; borrowed
     char *path;
     int64_t size_bytes;
     int64_t data_begin;
@@ -43,6 +44,10 @@ struct safetensors_file {
 
 static mip_status read_at(const safetensors_file *f, void *dst, size_t n_bytes, int64_t offset) {
     char *to = dst;
+    if (f->bytes != NULL && n_bytes > 0) { // a range that was checked against size_bytes
+        memcpy(dst, f->bytes + offset, n_bytes);
+        return MIP_OK;
+    }
     while (n_bytes > 0) {
         const ssize_t n = pread(f->fd, to, n_bytes, (off_t)offset);
         if (n < 0 && errno == EINTR) {
@@ -264,20 +269,47 @@ out:
     return status;
 }
 
+static mip_status file_create(const char *path, safetensors_file **out) {
+    *out = calloc(1, sizeof **out);
+    if (*out == NULL) {
+        MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate %zu bytes", sizeof **out);
+    }
+    (*out)->fd = -1;
+    arena_init(&(*out)->memory);
+    return arena_strdup(&(*out)->memory, path, &(*out)->path);
+}
+
+/* All rules, once the content can be read. */
+static mip_status content_check(safetensors_file *f) {
+    MIP_TRY(header_parse(f));
+    MIP_TRY(ranges_check(f));
+    qsort(f->entries, (size_t)f->n, sizeof *f->entries, compare_name);
+    return MIP_OK;
+}
+
 mip_status safetensors_open(const char *path, safetensors_file **out) {
     mip_status status = MIP_OK;
+    safetensors_file *f = NULL;
     *out = NULL;
-    safetensors_file *f = calloc(1, sizeof *f);
-    if (f == NULL) {
-        MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate %zu bytes", sizeof *f);
-    }
-    f->fd = -1;
-    arena_init(&f->memory);
-    MIP_TRY_GOTO(arena_strdup(&f->memory, path, &f->path));
+    MIP_TRY_GOTO(file_create(path, &f));
     MIP_TRY_GOTO(file_open(f));
-    MIP_TRY_GOTO(header_parse(f));
-    MIP_TRY_GOTO(ranges_check(f));
-    qsort(f->entries, (size_t)f->n, sizeof *f->entries, compare_name);
+    MIP_TRY_GOTO(content_check(f));
+    *out = f;
+    return MIP_OK;
+out:
+    safetensors_close(f);
+    return status;
+}
+
+mip_status safetensors_open_bytes(const char *name, const void *bytes, size_t n_bytes,
+                                  safetensors_file **out) {
+    mip_status status = MIP_OK;
+    safetensors_file *f = NULL;
+    *out = NULL;
+    MIP_TRY_GOTO(file_create(name, &f));
+    f->bytes = bytes;
+    f->size_bytes = (int64_t)n_bytes;
+    MIP_TRY_GOTO(content_check(f));
     *out = f;
     return MIP_OK;
 out:

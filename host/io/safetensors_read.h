@@ -42,6 +42,11 @@ typedef struct safetensors_entry {
  * is not read here (FP8, ...). */
 mip_status safetensors_open(const char *path, safetensors_file **out);
 
+/* safetensors_open_bytes - the same for a file that is in memory: bytes [n_bytes], borrowed until
+ * safetensors_close; `name` stands for the path in messages. */
+mip_status safetensors_open_bytes(const char *name, const void *bytes, size_t n_bytes,
+                                  safetensors_file **out);
+
 /* safetensors_close - also frees the entries; NULL is fine. */
 void safetensors_close(safetensors_file *file);
 

@@ -150,6 +150,12 @@ static mip_status read_or_empty(arena *a, const char *dir, const char *name, jso
     return json_doc_parse(path, empty, sizeof empty - 1, NULL, out);
 }
 
+mip_status prompt_settings_take(const json_doc *config, const json_doc *generation,
+                                const json_doc *preprocessor, model *m) {
+    MIP_TRY(read_generation(config, generation, m));
+    return m->vision.n_layers > 0 ? read_preprocessor(preprocessor, &m->vision_desc) : MIP_OK;
+}
+
 mip_status prompt_settings_read(const json_doc *config, const char *dir, model *m) {
     mip_status status = MIP_OK;
     json_doc generation = {0};
@@ -157,11 +163,10 @@ mip_status prompt_settings_read(const json_doc *config, const char *dir, model *
     arena memory;
     arena_init(&memory);
     MIP_TRY_GOTO(read_or_empty(&memory, dir, "generation_config.json", &generation));
-    MIP_TRY_GOTO(read_generation(config, &generation, m));
     if (m->vision.n_layers > 0) {
         MIP_TRY_GOTO(read_or_empty(&memory, dir, "preprocessor_config.json", &preprocessor));
-        MIP_TRY_GOTO(read_preprocessor(&preprocessor, &m->vision_desc));
     }
+    MIP_TRY_GOTO(prompt_settings_take(config, &generation, &preprocessor, m));
 out:
     json_doc_deinit(&generation);
     json_doc_deinit(&preprocessor);

@@ -19,4 +19,9 @@
  *         other than bicubic */
 mip_status prompt_settings_read(const json_doc *config, const char *dir, model *m);
 
+/* prompt_settings_take - the same from files that are parsed already; preprocessor is not looked at
+ * where the model takes no pictures. */
+mip_status prompt_settings_take(const json_doc *config, const json_doc *generation,
+                                const json_doc *preprocessor, model *m);
+
 #endif
