@@ -6,8 +6,8 @@
 # Options VARIANT=release|debug|asan  CC=gcc|clang  V=1 (show commands)  MARCH=native
 #         (use this CPU's instructions)
 #         ROOMS="base io" builds and tests these rooms only (and base), in a folder of their own.
-# Parts   scripts/mk/flags.mk compiler and libraries, scripts/mk/test.mk tests, scripts/mk/lint.mk
-#         checks of the source, scripts/mk/bench.mk the benchmark.
+# Parts   scripts/mk/flags.mk compiler and libraries, scripts/mk/test.mk tests, scripts/mk/fuzz.mk
+#         hostile input, scripts/mk/lint.mk checks of the source, scripts/mk/bench.mk the benchmark.
 
 .DEFAULT_GOAL := all
 .SUFFIXES:
@@ -69,6 +69,7 @@ $(call stamp,$(B)/commit,$(COMMIT))
 $(B)/flags $(B)/sources $(B)/commit: ;
 
 include scripts/mk/test.mk
+include scripts/mk/fuzz.mk
 include scripts/mk/lint.mk
 include scripts/mk/bench.mk
 

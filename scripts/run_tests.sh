@@ -4,7 +4,8 @@
 # "N passed, N failed".
 #
 # Usage   run_tests.sh [--unit DIR]... [--cli PROGRAM] [--lint]
-#         --unit DIR     every DIR/test_* (Criterion, read through --tap)
+#         --unit DIR     every DIR/test_* (Criterion, read through --tap), and every DIR/fuzz_NAME
+#                        with the files of tests/fuzz/corpus/NAME
 #         --cli PROGRAM  every tests/cli/*.sh with MIP=PROGRAM; a script prints "ok - name"
 #         or "not ok - name"
 #         --lint         `make lint`, each check counted as one test
@@ -89,6 +90,11 @@ run_unit() {
         if [ -x "$program" ] && [ -f "$program" ]; then
             found=1
             run "$program" "$program" --tap -j2
+        fi
+    done
+    for program in "$dir"/fuzz_*; do
+        if [ -x "$program" ] && [ -f "$program" ]; then
+            run "$program" "$program" "tests/fuzz/corpus/${program##*/fuzz_}"
         fi
     done
     if [ "$found" -eq 0 ]; then
