@@ -20,6 +20,7 @@ enum {
     CONFIG_MAX_WIDTH = 65536,
     CONFIG_MAX_FFN = 1 << 20,
     CONFIG_MAX_VOCAB = 1 << 20,
+    CONFIG_MAX_POSITIONS = 1 << 24,
 };
 
 /* config_text_home - the object to read text setting `key` from: text_config, or the root.

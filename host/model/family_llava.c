@@ -28,6 +28,7 @@ static const family_lm llama_lm = {.n_layers = 32,
                                    .ffn = 11008,
                                    .heads = 32,
                                    .vocab = 32000,
+                                   .positions = 2048,
                                    .norm_eps = 1e-6,
                                    .rope_theta = 1e4};
 

@@ -107,6 +107,7 @@ mip_status family_lm_describe(const json_doc *c, const family_lm *lm, model *out
         {"intermediate_size", CONFIG_MAX_FFN, lm->ffn, &b.ffn},
         {"num_attention_heads", CONFIG_MAX_WIDTH, lm->heads, &b.heads},
         {"vocab_size", CONFIG_MAX_VOCAB, lm->vocab, &out->vocab},
+        {"max_position_embeddings", CONFIG_MAX_POSITIONS, lm->positions, &out->max_positions},
     };
     for (size_t i = 0; i < sizeof ints / sizeof ints[0]; i++) {
         MIP_TRY(json_i64_or(c, config_text_home(c, ints[i].key), ints[i].key, 1, ints[i].max,

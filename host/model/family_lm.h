@@ -16,7 +16,7 @@
 
 typedef struct family_lm {
     /* Defaults where config.json is silent. */
-    int64_t n_layers, width, ffn, heads, vocab;
+    int64_t n_layers, width, ffn, heads, vocab, positions;
     int64_t kv_heads; // 0 = as many as heads
     double norm_eps, rope_theta;
     bool qkv_bias;

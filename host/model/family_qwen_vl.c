@@ -31,6 +31,7 @@ static const family_lm qwen_lm = {.n_layers = 80,
                                   .heads = 64,
                                   .kv_heads = 8,
                                   .vocab = 152064,
+                                  .positions = 32768,
                                   .norm_eps = 1e-5,
                                   .rope_theta = 1e6,
                                   .qkv_bias = true,
@@ -67,11 +68,13 @@ static mip_status read_windows(const json_doc *c, const json_value *vision, visi
 static mip_status set_full_layers(const json_doc *c, const json_value *vision, stack *s) {
     static const int64_t class_default[] = {7, 15, 23, 31};
     const json_value *list = config_present(vision, "fullatt_block_indexes");
+    const json_value *item = json_first(list);
     const int64_t n = list != NULL ? json_size(list) : 4;
     for (int64_t i = 0; i < n; i++) {
         int64_t layer = i < 4 ? class_default[i] : 0;
         if (list != NULL) {
-            MIP_TRY(json_value_i64(c, json_at(list, i), 0, s->n_layers - 1, &layer));
+            MIP_TRY(json_value_i64(c, item, 0, s->n_layers - 1, &layer));
+            item = json_next(item);
         }
         if (layer >= s->n_layers) {
             MIP_FAIL(MIP_E_FORMAT, NULL,

@@ -119,6 +119,13 @@ mip_status text_pack_create(exec *x, const model *m, int64_t n, const sequence *
                      "sequence %lld has %lld tokens, the pack %lld: expected 1 to %d", (long long)i,
                      (long long)seqs[i].n, (long long)n_rows, (int)MAX_ROWS);
         }
+        if (seqs[i].n > m->max_positions) {
+            MIP_FAIL(MIP_E_UNSUPPORTED, "shorten the text, or show fewer or smaller pictures",
+                     "a prompt of %lld tokens with its answer, the model has %lld positions "
+                     "(config.json: "
+                     "max_position_embeddings)",
+                     (long long)seqs[i].n, (long long)m->max_positions);
+        }
     }
     MIP_TRY(text_pack_alloc(n, n_rows, out));
     mip_segment *segments = text_pack_segments(out);

@@ -374,6 +374,33 @@ Test(checkpoint, settings_that_would_change_the_numbers_are_refused) {
                  MIP_E_FORMAT, "eos_token_id");
 }
 
+Test(checkpoint, hostile_settings_are_refused_with_their_file) {
+    static const char *const files[] = {"config.json", "generation_config.json",
+                                        "preprocessor_config.json"};
+    static const char *const bad[][2] = {
+        {"{\"x\": NaN,", "NaN and Infinity are not JSON numbers"},
+        {"{\"x\": -Infinity,", "expected a JSON number"},
+        {"{\"x\": 1e400,", "x: number too large for a double"},
+        {"{\"x\": 1, \"x\": 2,", "key x appears twice"},
+        {"{\"x\": {\"y\": 1, \"y\": 1},", "key x.y appears twice"},
+        {"{\"\xc3\x28\": 1,", "is not valid UTF-8"},
+        {"{\"x\": \"\\u0000\",", "NUL"},
+        {"{\"x\": \"\\ud800\",", "not valid JSON"},
+        {"{\"x\": \"\n\",", "control character 0x0a"},
+        {"{{", "not valid JSON"},
+        {"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "nested deeper"},
+        {"", "not valid JSON"}};
+    for (size_t f = 0; f < sizeof files / sizeof files[0]; f++) {
+        for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+            const change c = {.file = files[f], .replace = "{", .append = bad[i][0]};
+            load_changed(c, MIP_E_FORMAT, bad[i][1]);
+            cr_expect_not_null(strstr(mip_error_last()->what, files[f]), "%s",
+                               mip_error_last()->what);
+            ASSERT_HINT("");
+        }
+    }
+}
+
 Test(checkpoint, a_folder_without_weights_or_config_says_so) {
     exec x;
     model m;

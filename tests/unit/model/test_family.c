@@ -2,6 +2,7 @@
 /* tests/unit/model/test_family.c - config.json -> numbers: where a setting is read,
  * and what is refused by name. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <criterion/criterion.h>
@@ -138,6 +139,14 @@ Test(family, values_that_cannot_be_are_refused_by_name) {
     refused(MIP_E_FORMAT, top, "mrope", full_1, "rms_norm_eps");
     snprintf(top, sizeof top, "%s \"head_dim\": 32,", widths);
     refused(MIP_E_FORMAT, top, "mrope", full_1, "head_dim");
+    refused(MIP_E_FORMAT, widths, "mrope", "\"fullatt_block_indexes\": [-1],",
+            "fullatt_block_indexes[0]");
+    refused(MIP_E_FORMAT, widths, "mrope", "\"fullatt_block_indexes\": [0, 1e300],",
+            "fullatt_block_indexes[1]");
+    refused(MIP_E_FORMAT, widths, "mrope", "\"fullatt_block_indexes\": [1], \"patch_size\": 0,",
+            "patch_size");
+    refused(MIP_E_FORMAT, widths, "mrope",
+            "\"fullatt_block_indexes\": [1], \"spatial_merge_size\": 17,", "spatial_merge_size");
 }
 
 /* A Qwen2-VL whose tower is `vision`. */
@@ -256,6 +265,24 @@ Test(family, a_llava_this_build_does_not_do_is_refused_by_name) {
     }
     cr_expect_eq(describe_llava("\"vision_feature_layer\": -13,", "", "", &m), MIP_E_FORMAT);
     describe_config_forget(&m);
+}
+
+Test(family, a_list_as_long_as_the_file_takes_no_time) {
+    enum { N = 400000 };
+    char *list = malloc(2 * N + 64);
+    char *text = malloc(2 * N + 4096);
+    model m;
+    size_t n = (size_t)sprintf(list, "\"fullatt_block_indexes\": [0");
+    for (int i = 0; i < N; i++) {
+        memcpy(list + n, ",1", 2);
+        n += 2;
+    }
+    memcpy(list + n, "],", 3);
+    sprintf(text, base, widths, "mrope", list);
+    ASSERT_OK(describe_config(text, &m)); // a minute if it were walked from the front each time
+    describe_config_forget(&m);
+    free(list);
+    free(text);
 }
 
 Test(family, an_unknown_model_type_is_named) {

@@ -98,4 +98,25 @@ Test(family_causal_lm, values_that_cannot_be_are_refused_by_name) {
     refused(MIP_E_FORMAT, "\"rope_theta\": 1.0", "rope_theta");
     refused(MIP_E_FORMAT, "\"rms_norm_eps\": 0", "rms_norm_eps");
     refused(MIP_E_FORMAT, "\"layer_types\": [\"full_attention\"]", "layer_types");
+    model m;
+    ASSERT_FAILS(describe("\"model_type\": \"llama\", \"num_hidden_layers\": 257", &m),
+                 MIP_E_FORMAT, "num_hidden_layers: expected integer 1..256, found 257");
+    refused(MIP_E_FORMAT, "\"num_attention_heads\": 0", "num_attention_heads");
+    refused(MIP_E_FORMAT, "\"num_key_value_heads\": 0", "num_key_value_heads");
+    refused(MIP_E_FORMAT, "\"num_key_value_heads\": -1", "num_key_value_heads");
+    refused(MIP_E_FORMAT, "\"rms_norm_eps\": 0.011", "rms_norm_eps");
+    refused(MIP_E_FORMAT, "\"rms_norm_eps\": \"1e-6\"", "rms_norm_eps");
+    refused(MIP_E_FORMAT, "\"rope_theta\": -1e4", "rope_theta");
+    refused(MIP_E_FORMAT, "\"hidden_size\": 64.5", "hidden_size");
+    refused(MIP_E_FORMAT, "\"hidden_size\": 1e300", "hidden_size");
+    refused(MIP_E_FORMAT, "\"hidden_size\": -64", "hidden_size");
+    refused(MIP_E_FORMAT, "\"hidden_size\": [64]", "hidden_size");
+    refused(MIP_E_FORMAT, "\"hidden_size\": 9, \"num_attention_heads\": 3", "2 the head width");
+    refused(MIP_E_FORMAT, "\"intermediate_size\": 1048577", "intermediate_size");
+    refused(MIP_E_FORMAT, "\"vocab_size\": 1048577", "vocab_size");
+    refused(MIP_E_FORMAT, "\"max_position_embeddings\": 0", "max_position_embeddings");
+    refused(MIP_E_FORMAT, "\"tie_word_embeddings\": \"yes\"", "tie_word_embeddings");
+    refused(MIP_E_FORMAT, "\"hidden_act\": 5", "hidden_act");
+    refused(MIP_E_FORMAT, "\"rope_scaling\": {\"rope_type\": 5}", "rope_type");
+    refused(MIP_E_FORMAT, "\"text_config\": {\"hidden_size\": {}}", "text_config.hidden_size");
 }

@@ -43,6 +43,21 @@ Test(sequence, a_pack_is_one_causal_segment_per_sequence) {
     tiny_model_close(&m);
 }
 
+Test(sequence, more_tokens_than_the_model_has_positions_are_refused) {
+    static int32_t ids[4097]; // config.json: max_position_embeddings 4096
+    sequence s = {.ids = ids, .n = 4096};
+    tiny_model m;
+    text_pack p;
+    tiny_model_open(&m, "ref", "model", ARENA_BYTES);
+    ASSERT_OK(text_pack_create(&m.x, &m.m, 1, &s, &p));
+    text_pack_destroy(&p);
+    s.n = 4097;
+    ASSERT_FAILS(text_pack_create(&m.x, &m.m, 1, &s, &p), MIP_E_UNSUPPORTED,
+                 "4097 tokens with its answer, the model has 4096 positions");
+    ASSERT_HINT("shorten the text");
+    tiny_model_close(&m);
+}
+
 Test(sequence, wrong_ids_and_counts_are_refused) {
     const int32_t ids[3] = {1, 400, 2};
     const int32_t image_ids[3] = {1, IMAGE, 2};
