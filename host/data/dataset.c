@@ -14,6 +14,7 @@
 #include "io/json_doc.h"
 
 static const size_t MAX_FILE_BYTES = (size_t)4 << 30;
+enum { MAX_LINE_BYTES = 16 << 20 }; // a line costs a JSON tree of several times its size
 
 /* One file of lines, whole in memory; lines become NUL-terminated as they are taken. */
 typedef struct line_file {
@@ -21,20 +22,28 @@ typedef struct line_file {
     int64_t line;
 } line_file;
 
-/* The lines of text [n_bytes], counted; a text with a NUL byte has none. */
+/* The lines of text [n_bytes], counted; a text that cannot be lines of JSON has none. */
 static mip_status lines_of(breach_list *b, const char *name, char *text, size_t n_bytes,
                            line_file *out, int64_t *n) {
+    size_t begin = 0;
     *out = (line_file){0};
     *n = 0;
     for (size_t i = 0; i < n_bytes; i++) {
-        *n += text[i] == '\n';
-        if (text[i] == '\0') {
+        const bool is_nul = text[i] == '\0';
+        if (is_nul || i - begin > MAX_LINE_BYTES) {
+            const int64_t line = *n + 1;
             *n = 0;
-            return breach_add(b, name, 0, "a NUL byte at offset %zu", i);
+            return is_nul ? breach_add(b, name, 0, "a NUL byte at offset %zu", i)
+                          : breach_add(b, name, line, "a line of more than %d bytes",
+                                       (int)MAX_LINE_BYTES);
+        }
+        if (text[i] == '\n') {
+            ++*n;
+            begin = i + 1;
         }
     }
     out->rest = text;
-    if (n_bytes > 0 && text[n_bytes - 1] != '\n') {
+    if (begin < n_bytes) {
         MIP_TRY(breach_add(b, name, *n + 1, "the last line does not end in a newline"));
         ++*n;
     }

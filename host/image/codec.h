@@ -8,6 +8,8 @@
 
 #include "image/image.h"
 
+#define IMAGE_DAMAGED_HINT "get the file again, or save it anew with another program"
+
 typedef struct image_codec {
     const char *name;
     uint8_t magic[8];

@@ -57,7 +57,7 @@ void image_deinit(image *im) {
 static mip_status find_codec(const uint8_t *bytes, size_t n_bytes, const char *path,
                              const image_codec **out) {
     if (n_bytes == 0) {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: the image file is empty", path);
+        MIP_FAIL(MIP_E_FORMAT, IMAGE_DAMAGED_HINT, "%s: the image file is empty", path);
     }
     for (size_t i = 0; i < sizeof codecs / sizeof codecs[0]; i++) {
         if (n_bytes >= codecs[i].n_magic &&
@@ -72,8 +72,9 @@ static mip_status find_codec(const uint8_t *bytes, size_t n_bytes, const char *p
 
 static mip_status check_size(const char *path, const image_limits *limits, int64_t w, int64_t h) {
     if (w <= 0 || h <= 0) {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: the picture is %lld x %lld pixels: nothing in it", path,
-                 (long long)w, (long long)h);
+        MIP_FAIL(MIP_E_FORMAT, IMAGE_DAMAGED_HINT,
+                 "%s: the picture is %lld x %lld pixels: nothing in it", path, (long long)w,
+                 (long long)h);
     }
     if (w > limits->max_pixels / h) {
         MIP_FAIL(MIP_E_NOFIT, "make the picture smaller",

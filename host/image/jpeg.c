@@ -80,10 +80,10 @@ static mip_status jpeg_fail(const jpeg_reader *r, const char *path) {
         MIP_FAIL(MIP_E_NOMEM, NULL, "%s: no memory to read the JPEG", path);
     }
     if (r->too_many_scans) {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: the JPEG has more than %d scans (decompression bomb?)",
-                 path, SCANS_MAX);
+        MIP_FAIL(MIP_E_FORMAT, IMAGE_DAMAGED_HINT,
+                 "%s: the JPEG has more than %d scans (decompression bomb?)", path, SCANS_MAX);
     }
-    MIP_FAIL(MIP_E_FORMAT, NULL, "%s: the JPEG is %s (%s)", path,
+    MIP_FAIL(MIP_E_FORMAT, IMAGE_DAMAGED_HINT, "%s: the JPEG is %s (%s)", path,
              r->truncated ? "truncated" : "broken", r->words);
 }
 

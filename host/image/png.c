@@ -23,9 +23,11 @@ static mip_status png_check(int error, const char *path) {
     case SPNG_EOF:
     case SPNG_IO_EOF:
     case SPNG_EIDAT_TOO_SHORT:
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: the PNG is truncated (%s)", path, spng_strerror(error));
+        MIP_FAIL(MIP_E_FORMAT, IMAGE_DAMAGED_HINT, "%s: the PNG is truncated (%s)", path,
+                 spng_strerror(error));
     default:
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: the PNG is broken (%s)", path, spng_strerror(error));
+        MIP_FAIL(MIP_E_FORMAT, IMAGE_DAMAGED_HINT, "%s: the PNG is broken (%s)", path,
+                 spng_strerror(error));
     }
 }
 

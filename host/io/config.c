@@ -249,30 +249,37 @@ static mip_status node_take(loader *l, const char *name, const yaml_node *node) 
     return MIP_OK;
 }
 
-/* One text for all of them: setting up the parser costs more than the lines. */
+/* One text for all of them: setting up the parser costs more than the lines. Its nodes come in the
+ * order of the table. */
 static mip_status defaults_read(loader *l, str *text) {
     const yaml_node *root = NULL;
     for (size_t i = 0; i < l->n_keys; i++) {
         if (l->keys[i].fallback != NULL) {
-            MIP_TRY(str_printf(text, "%s: %s\n", l->keys[i].name, l->keys[i].fallback));
+            MIP_TRY(str_printf(text, "- %s\n", l->keys[i].fallback));
         }
     }
     MIP_TRY(yaml_parse(l->a, "default", text->text, text->n_bytes, &root));
-    for (const yaml_node *n = root->first; n != NULL; n = n->next) {
-        MIP_TRY(node_take(l, n->key, n));
+    const yaml_node *node = root->first;
+    for (size_t i = 0; i < l->n_keys; i++) {
+        const bool has_default = l->keys[i].fallback != NULL;
+        if (has_default && !l->seen[i]) {
+            MIP_TRY(value_bind(l, &l->keys[i], node));
+            l->seen[i] = false;
+        }
+        node = has_default ? node->next : node;
     }
     return MIP_OK;
 }
 
+/* What neither the file nor a --set has said. */
 static mip_status defaults_take(loader *l) {
     str text;
     str_init(&text);
     l->origin = "default";
+    l->in_file = false;
     const mip_status status = defaults_read(l, &text);
     str_deinit(&text);
-    MIP_TRY(status);
-    memset(l->seen, 0, sizeof l->seen);
-    return MIP_OK;
+    return status;
 }
 
 static mip_status tree_take(loader *l, const char *path, const yaml_node *root) {
@@ -395,13 +402,13 @@ mip_status config_bind(arena *a, const char *path, const yaml_node *root, const 
     if (l.n_keys > MAX_KEYS) {
         MIP_FAIL(MIP_E_INTERNAL, NULL, "%zu config keys, room for %d", l.n_keys, (int)MAX_KEYS);
     }
-    MIP_TRY(defaults_take(&l));
     if (root != NULL) {
         MIP_TRY(tree_take(&l, path, root));
     }
     for (size_t i = 0; i < n_sets; i++) {
         MIP_TRY(set_take(&l, sets[i]));
     }
+    MIP_TRY(defaults_take(&l));
     MIP_TRY(mode_take(&l, path));
     MIP_TRY(adaptive_check(&out->attribute, path));
     MIP_TRY(required_check(&l, path));

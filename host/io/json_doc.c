@@ -51,7 +51,7 @@ static mip_status duplicates_refuse(const json_doc *doc, const cJSON *object) {
     if (twice != NULL) {
         char path[PATH_BYTES];
         json_path(doc, twice, path, sizeof path);
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: key %s appears twice", doc->name, path);
+        MIP_FAIL(MIP_E_FORMAT, "keep one of the two", "%s: key %s appears twice", doc->name, path);
     }
     return MIP_OK;
 }
@@ -64,7 +64,8 @@ static mip_status tree_check(const json_doc *doc, const cJSON *value) {
     if (cJSON_IsNumber(value) && !isfinite(value->valuedouble)) {
         char path[PATH_BYTES];
         json_path(doc, value, path, sizeof path);
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: %s: number too large for a double", doc->name, path);
+        MIP_FAIL(MIP_E_FORMAT, JSON_DAMAGED_HINT, "%s: %s: number too large for a double",
+                 doc->name, path);
     }
     for (const cJSON *c = value->child; c != NULL; c = c->next) {
         MIP_TRY(tree_check(doc, c));
@@ -103,7 +104,8 @@ mip_status json_doc_parse(const char *name, const char *text, size_t n_bytes,
             line += *c == '\n';
         }
         const char *const where = end < text + n_bytes ? end : "the end of the text";
-        MIP_FAIL_GOTO(MIP_E_FORMAT, NULL, "%s:%d: not valid JSON, at \"%.24s\"", name, line, where);
+        MIP_FAIL_GOTO(MIP_E_FORMAT, JSON_DAMAGED_HINT, "%s:%d: not valid JSON, at \"%.24s\"", name,
+                      line, where);
     }
     MIP_TRY_GOTO(tree_check(&doc, doc.root));
     *out = doc;
@@ -238,8 +240,8 @@ static mip_status refuse(const json_doc *doc, const json_value *object, const ch
     const bool missing = value == NULL && key != NULL;
     const char *const dot = missing && path[0] != '\0' ? "." : "";
     const char *const colon = path[0] != '\0' || missing ? ": " : "";
-    MIP_FAIL(MIP_E_FORMAT, NULL, "%s: %s%s%s%sexpected %s, found %s", doc->name, path, dot,
-             missing ? key : "", colon, expected, found);
+    MIP_FAIL(MIP_E_FORMAT, JSON_DAMAGED_HINT, "%s: %s%s%s%sexpected %s, found %s", doc->name, path,
+             dot, missing ? key : "", colon, expected, found);
 }
 
 static mip_status i64_read(const json_doc *doc, const json_value *object, const char *key,

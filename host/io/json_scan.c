@@ -76,21 +76,21 @@ static mip_status string_skip(scan *s) {
     while (s->at < s->n && s->text[s->at] != '"') {
         const char c = s->text[s->at];
         if ((unsigned char)c < 0x20) {
-            MIP_FAIL(MIP_E_FORMAT, NULL,
+            MIP_FAIL(MIP_E_FORMAT, JSON_DAMAGED_HINT,
                      "%s:%d: control character 0x%02x inside a string; JSON wants \\u%04x", s->name,
                      line_at(s->text, s->at), (unsigned)c, (unsigned)c);
         }
         if (c == '\\') {
             if (s->n - s->at >= 6 && memcmp(s->text + s->at, "\\u0000", 6) == 0) {
-                MIP_FAIL(MIP_E_FORMAT, NULL, "%s:%d: NUL character inside a string", s->name,
-                         line_at(s->text, s->at));
+                MIP_FAIL(MIP_E_FORMAT, JSON_DAMAGED_HINT, "%s:%d: NUL character inside a string",
+                         s->name, line_at(s->text, s->at));
             }
             s->at++;
         }
         s->at++;
     }
     if (s->at >= s->n) {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s:%d: string without an end", s->name,
+        MIP_FAIL(MIP_E_FORMAT, JSON_DAMAGED_HINT, "%s:%d: string without an end", s->name,
                  line_at(s->text, begin));
     }
     s->at++;
@@ -105,24 +105,24 @@ static mip_status value_skip(scan *s, const json_limits *limits, int *depth) {
     }
     if (c == '{' || c == '[') {
         if (++*depth > limits->max_depth) {
-            MIP_FAIL(MIP_E_FORMAT, NULL, "%s:%d: nested deeper than %d levels", s->name,
-                     line_at(s->text, begin), limits->max_depth);
+            MIP_FAIL(MIP_E_FORMAT, JSON_DAMAGED_HINT, "%s:%d: nested deeper than %d levels",
+                     s->name, line_at(s->text, begin), limits->max_depth);
         }
     } else if (c == '}' || c == ']') {
         --*depth;
     } else if (c == '-' || c == '+' || c == '.' || is_digit(c)) {
         if (!number_skip(s, limits->plain_integers)) {
-            MIP_FAIL(MIP_E_FORMAT, NULL, "%s:%d: expected %s, found \"%.*s\"", s->name,
+            MIP_FAIL(MIP_E_FORMAT, JSON_DAMAGED_HINT, "%s:%d: expected %s, found \"%.*s\"", s->name,
                      line_at(s->text, begin),
                      limits->plain_integers ? "an integer of digits only" : "a JSON number",
                      (int)(s->n - begin < 24 ? s->n - begin : 24), s->text + begin);
         }
         return MIP_OK;
     } else if (c == 'N' || c == 'I') {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s:%d: NaN and Infinity are not JSON numbers", s->name,
-                 line_at(s->text, begin));
+        MIP_FAIL(MIP_E_FORMAT, "write a number or null instead",
+                 "%s:%d: NaN and Infinity are not JSON numbers", s->name, line_at(s->text, begin));
     } else if (c == '\0') {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s:%d: NUL byte in the text", s->name,
+        MIP_FAIL(MIP_E_FORMAT, JSON_DAMAGED_HINT, "%s:%d: NUL byte in the text", s->name,
                  line_at(s->text, begin));
     }
     s->at++;
@@ -133,7 +133,7 @@ mip_status json_scan(const char *name, const char *text, size_t n_bytes,
                      const json_limits *limits) {
     const int64_t invalid = utf8_find_invalid(text, n_bytes);
     if (invalid >= 0) {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s:%d: byte %lld is not valid UTF-8", name,
+        MIP_FAIL(MIP_E_FORMAT, JSON_DAMAGED_HINT, "%s:%d: byte %lld is not valid UTF-8", name,
                  line_at(text, (size_t)invalid), (long long)invalid);
     }
     scan s = {.name = name, .text = text, .n = n_bytes};

@@ -13,6 +13,8 @@
 
 #include <mip/status.h>
 
+#define JSON_DAMAGED_HINT "the text is damaged, or a change by hand has broken it"
+
 typedef struct json_limits {
     int max_depth;       // arrays and objects inside each other
     bool plain_integers; // every number must be digits only: no sign, point or exponent

@@ -15,6 +15,9 @@
 
 enum { MAX_SHARDS = 512, MAX_INDEX_BYTES = 100000000 };
 
+static const char not_together_hint[] =
+    "index and shards do not belong together: get all of them again from one checkpoint";
+
 struct safetensors_index {
     arena memory;
     safetensors_shard_fn open_shard;
@@ -41,7 +44,7 @@ static int compare_entry(const void *a, const void *b) {
 
 static mip_status shard_add(safetensors_index *index, const char *path) {
     if (index->n_files == MAX_SHARDS) {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: more than %d shards", path, (int)MAX_SHARDS);
+        MIP_FAIL(MIP_E_FORMAT, not_together_hint, "%s: more than %d shards", path, (int)MAX_SHARDS);
     }
     MIP_TRY(index->open_shard(index->user, path, &index->files[index->n_files]));
     index->n_files++;
@@ -64,7 +67,7 @@ static mip_status shard_name_check(const char *index_path, const mapping *m) {
                       strstr(m->file, "..") == NULL && strpbrk(m->file, "/\\") == NULL &&
                       str_has_suffix(m->file, ".safetensors");
     if (!bare) {
-        MIP_FAIL(MIP_E_FORMAT, NULL,
+        MIP_FAIL(MIP_E_FORMAT, not_together_hint,
                  "%s: weight_map.%.100s: expected a bare .safetensors file name, found \"%.100s\"",
                  index_path, m->tensor, m->file);
     }
@@ -85,7 +88,7 @@ static mip_status map_read(arena *a, const json_doc *doc, mapping **out, int64_t
         n++;
     }
     if (n == 0) {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: weight_map is empty", doc->name);
+        MIP_FAIL(MIP_E_FORMAT, not_together_hint, "%s: weight_map is empty", doc->name);
     }
     qsort(map, (size_t)n, sizeof *map, compare_file);
     *out = map;
@@ -114,8 +117,9 @@ static mip_status duplicates_check(safetensors_index *index) {
     qsort(all, (size_t)total, sizeof *all, compare_entry);
     for (int64_t i = 1; i < total; i++) {
         if (strcmp(all[i - 1]->name, all[i]->name) == 0) {
-            MIP_FAIL(MIP_E_FORMAT, NULL, "tensor %s stands in two shards: %s and %s", all[i]->name,
-                     safetensors_path(all[i - 1]->file), safetensors_path(all[i]->file));
+            MIP_FAIL(MIP_E_FORMAT, not_together_hint, "tensor %s stands in two shards: %s and %s",
+                     all[i]->name, safetensors_path(all[i - 1]->file),
+                     safetensors_path(all[i]->file));
         }
     }
     if (total > index->n) {
@@ -138,7 +142,8 @@ static mip_status shards_open(safetensors_index *index, const char *dir, const m
         const safetensors_file *file = index->files[index->n_files - 1];
         const safetensors_entry *entry = safetensors_find(file, map[i].tensor);
         if (entry == NULL) {
-            MIP_FAIL(MIP_E_FORMAT, NULL, "%s: tensor %.200s is mapped to this shard but not in it",
+            MIP_FAIL(MIP_E_FORMAT, not_together_hint,
+                     "%s: tensor %.200s is mapped to this shard but not in it",
                      safetensors_path(file), map[i].tensor);
         }
         index->entries[index->n++] = entry;

@@ -29,6 +29,9 @@ enum {
 };
 enum { HEADER_DEPTH = 4, STAGE_BYTES = 64 * 1024 };
 
+static const char damaged_hint[] =
+    "the file is damaged: get it again from where the checkpoint came from";
+
 static const int64_t MAX_INTEGER = 9007199254740991; // 2^53 - 1: what JSON numbers carry exactly
 
 struct safetensors_file {
@@ -77,7 +80,7 @@ static mip_status file_open(safetensors_file *f) {
         MIP_FAIL(MIP_E_IO, fs_hint(errno), "cannot open %s: %s", f->path, strerror(errno));
     }
     if (!S_ISREG(st.st_mode)) {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: expected a regular file", f->path);
+        MIP_FAIL(MIP_E_FORMAT, damaged_hint, "%s: expected a regular file", f->path);
     }
     f->size_bytes = st.st_size;
     return MIP_OK;
@@ -88,7 +91,7 @@ static mip_status header_read(safetensors_file *f, char **out, size_t *out_n) {
     unsigned char prefix[PREFIX_BYTES];
     uint64_t n = 0;
     if (f->size_bytes < PREFIX_BYTES) {
-        MIP_FAIL(MIP_E_FORMAT, NULL,
+        MIP_FAIL(MIP_E_FORMAT, damaged_hint,
                  "%s: %" PRId64 " bytes is too short for a safetensors file (at least 8)", f->path,
                  f->size_bytes);
     }
@@ -115,7 +118,7 @@ static mip_status header_read(safetensors_file *f, char **out, size_t *out_n) {
     }
     text[n] = '\0';
     if (n < 2 || text[0] != '{' || text[n - 1] != '}') {
-        MIP_FAIL(MIP_E_FORMAT, NULL,
+        MIP_FAIL(MIP_E_FORMAT, damaged_hint,
                  "%s: the header is not a JSON object from its first byte to its padding of spaces",
                  f->path);
     }
@@ -126,7 +129,8 @@ static mip_status header_read(safetensors_file *f, char **out, size_t *out_n) {
 static mip_status metadata_check(const json_doc *doc, const json_value *metadata) {
     const char *ignored = NULL;
     if (json_kind_get(metadata) != JSON_OBJECT) {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: __metadata__: expected an object of strings", doc->name);
+        MIP_FAIL(MIP_E_FORMAT, damaged_hint, "%s: __metadata__: expected an object of strings",
+                 doc->name);
     }
     for (const json_value *v = json_first(metadata); v != NULL; v = json_next(v)) {
         MIP_TRY(json_value_string(doc, v, &ignored));
@@ -148,8 +152,8 @@ static mip_status dtype_read(const json_doc *doc, const json_value *value, safet
                      "%s: tensor %s: dtype %s is not read here", doc->name, e->name, name);
         }
     }
-    MIP_FAIL(MIP_E_FORMAT, NULL, "%s: tensor %s: unknown dtype \"%.40s\"", doc->name, e->name,
-             name);
+    MIP_FAIL(MIP_E_FORMAT, damaged_hint, "%s: tensor %s: unknown dtype \"%.40s\"", doc->name,
+             e->name, name);
 }
 
 /* Rules 3 and 4 for one entry; offsets are still relative to the data. */
@@ -158,11 +162,12 @@ static mip_status entry_read(const json_doc *doc, const json_value *value, safet
     const json_value *v = NULL;
     int64_t end = 0;
     if (strlen(e->name) > MAX_NAME_BYTES) {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: a tensor name of %zu bytes, the limit is %d: %.60s...",
-                 doc->name, strlen(e->name), (int)MAX_NAME_BYTES, e->name);
+        MIP_FAIL(MIP_E_FORMAT, damaged_hint,
+                 "%s: a tensor name of %zu bytes, the limit is %d: %.60s...", doc->name,
+                 strlen(e->name), (int)MAX_NAME_BYTES, e->name);
     }
     if (json_kind_get(value) != JSON_OBJECT || json_size(value) != 3) {
-        MIP_FAIL(MIP_E_FORMAT, NULL,
+        MIP_FAIL(MIP_E_FORMAT, damaged_hint,
                  "%s: tensor %s: expected exactly dtype, shape and data_offsets", doc->name,
                  e->name);
     }
@@ -179,11 +184,11 @@ static mip_status entry_read(const json_doc *doc, const json_value *value, safet
     char text[SHAPE_TEXT_BYTES];
     shape_text(&e->shape, text);
     if (!shape_elems(&e->shape, &e->n_elems) || e->n_elems > INT64_MAX / elem_bytes) {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: tensor %s: the size of shape %s overflows", doc->name,
-                 e->name, text);
+        MIP_FAIL(MIP_E_FORMAT, damaged_hint, "%s: tensor %s: the size of shape %s overflows",
+                 doc->name, e->name, text);
     }
     if (e->n_bytes != e->n_elems * elem_bytes) {
-        MIP_FAIL(MIP_E_FORMAT, NULL,
+        MIP_FAIL(MIP_E_FORMAT, damaged_hint,
                  "%s: tensor %s: %s %s needs %" PRId64 " bytes, data_offsets give %" PRId64,
                  doc->name, e->name, dtype_name(e->dtype), text, e->n_elems * elem_bytes,
                  e->n_bytes);
@@ -194,7 +199,7 @@ static mip_status entry_read(const json_doc *doc, const json_value *value, safet
 static mip_status entries_read(safetensors_file *f, const json_doc *doc) {
     const int64_t n = json_size(doc->root);
     if (n > MAX_ENTRIES + 1) { // one more for __metadata__
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: %" PRId64 " tensors, the limit is %d", f->path, n,
+        MIP_FAIL(MIP_E_FORMAT, damaged_hint, "%s: %" PRId64 " tensors, the limit is %d", f->path, n,
                  (int)MAX_ENTRIES);
     }
     MIP_TRY(ARENA_NEW(&f->memory, n, &f->entries));
@@ -234,7 +239,7 @@ static mip_status ranges_check(safetensors_file *f) {
     for (int64_t i = 0; i < f->n; i++) {
         safetensors_entry *e = &f->entries[i];
         if (e->begin_bytes != expected) {
-            MIP_FAIL(MIP_E_FORMAT, NULL,
+            MIP_FAIL(MIP_E_FORMAT, damaged_hint,
                      "%s: tensor %s begins at data byte %" PRId64 ", expected %" PRId64 " (%s)",
                      f->path, e->name, e->begin_bytes, expected,
                      e->begin_bytes > expected ? "a hole" : "an overlap");
@@ -248,7 +253,7 @@ static mip_status ranges_check(safetensors_file *f) {
         e->begin_bytes += f->data_begin;
     }
     if (expected != data_bytes) {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: %" PRId64 " bytes after the last tensor", f->path,
+        MIP_FAIL(MIP_E_FORMAT, damaged_hint, "%s: %" PRId64 " bytes after the last tensor", f->path,
                  data_bytes - expected);
     }
     return MIP_OK;

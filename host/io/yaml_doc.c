@@ -12,7 +12,7 @@
 #include "base/status_priv.h"
 #include "io/utf8_check.h"
 
-enum { MAX_DEPTH = 16, MAX_BYTES = 1024 * 1024 };
+enum { MAX_DEPTH = 16, MAX_MAP_KEYS = 1024, MAX_BYTES = 1024 * 1024 };
 
 typedef struct level {
     yaml_node *node;
@@ -40,17 +40,24 @@ static int column_of(const yaml_event_t *e) {
 }
 
 static mip_status refuse(const builder *b, const yaml_event_t *e, const char *what) {
-    MIP_FAIL(MIP_E_CONFIG, NULL, "%s:%d:%d: %s", b->name, line_of(e), column_of(e), what);
+    MIP_FAIL(MIP_E_CONFIG, "what a config may hold: mip help config", "%s:%d:%d: %s", b->name,
+             line_of(e), column_of(e), what);
 }
 
 static mip_status key_take(builder *b, level *top, const yaml_event_t *e) {
     char *key = NULL;
     const char *text = (const char *)e->data.scalar.value;
+    int n_keys = 0;
     for (const yaml_node *n = top->node->first; n != NULL; n = n->next) {
+        n_keys++;
         if (strcmp(n->key, text) == 0) {
-            MIP_FAIL(MIP_E_CONFIG, NULL, "%s:%d:%d: key \"%.100s\" appears twice, first in line %d",
-                     b->name, line_of(e), column_of(e), text, n->line);
+            MIP_FAIL(MIP_E_CONFIG, "keep one of the two",
+                     "%s:%d:%d: key \"%.100s\" appears twice, first in line %d", b->name,
+                     line_of(e), column_of(e), text, n->line);
         }
+    }
+    if (n_keys == MAX_MAP_KEYS) { // each is compared with all before it
+        return refuse(b, e, "a map of more than 1024 keys");
     }
     MIP_TRY(arena_strdup(b->a, text, &key));
     top->key = key;
@@ -159,9 +166,9 @@ static mip_status events_read(builder *b) {
             if (b->parser.error == YAML_MEMORY_ERROR) {
                 MIP_FAIL(MIP_E_NOMEM, NULL, "%s: cannot allocate what libyaml needs", b->name);
             }
-            MIP_FAIL(MIP_E_CONFIG, NULL, "%s:%zu:%zu: not valid YAML: %s", b->name,
-                     b->parser.problem_mark.line + 1, b->parser.problem_mark.column + 1,
-                     b->parser.problem);
+            MIP_FAIL(MIP_E_CONFIG, "indent with blanks, not tabs; a blank after each ':' and '-'",
+                     "%s:%zu:%zu: not valid YAML: %s", b->name, b->parser.problem_mark.line + 1,
+                     b->parser.problem_mark.column + 1, b->parser.problem);
         }
         const mip_status status = event_take(b, &event);
         more = event.type != YAML_STREAM_END_EVENT;
@@ -181,7 +188,8 @@ mip_status yaml_parse(arena *a, const char *name, const char *text, size_t n_byt
     }
     const int64_t invalid = utf8_find_invalid(text, n_bytes);
     if (invalid >= 0) {
-        MIP_FAIL(MIP_E_CONFIG, NULL, "%s: byte %lld is not valid UTF-8", name, (long long)invalid);
+        MIP_FAIL(MIP_E_CONFIG, "save the file as UTF-8", "%s: byte %lld is not valid UTF-8", name,
+                 (long long)invalid);
     }
     if (!yaml_parser_initialize(&b.parser)) {
         MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate a YAML parser");

@@ -4,7 +4,7 @@
  * What    Block and flow maps, lists and scalars of one document, read through libyaml's events.
  * Refused what a settings file does not need: anchors and aliases (a few bytes can stand for
  *         gigabytes), tags, several documents, keys that are no scalars, duplicate keys, nesting
- *         over 16, invalid UTF-8, files over 1 MiB.
+ *         over 16, maps of over 1024 keys, invalid UTF-8, files over 1 MiB.
  * Memory  Everything lives in the caller's arena.
  * Tested  tests/unit/io/test_yaml_doc.c */
 #ifndef MIP_IO_YAML_DOC_H

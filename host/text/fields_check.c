@@ -33,12 +33,13 @@ static size_t string_bytes(const char *json, size_t n_bytes) {
 
 static mip_status check_bytes(const char *json, size_t n_bytes, const char *path) {
     if (n_bytes > TOKENIZER_JSON_MAX_BYTES) {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: %zu bytes, a tokenizer.json has at most %d", path,
-                 n_bytes, TOKENIZER_JSON_MAX_BYTES);
+        MIP_FAIL(MIP_E_FORMAT, FIELDS_DAMAGED_HINT,
+                 "%s: %zu bytes, a tokenizer.json has at most %d", path, n_bytes,
+                 TOKENIZER_JSON_MAX_BYTES);
     }
     const size_t n_valid = unicode_valid_bytes(json, n_bytes);
     if (n_valid < n_bytes) {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: not UTF-8 at byte %zu", path, n_valid);
+        MIP_FAIL(MIP_E_FORMAT, FIELDS_DAMAGED_HINT, "%s: not UTF-8 at byte %zu", path, n_valid);
     }
     int depth = 0;
     for (size_t at = 0; at < n_bytes;) {
@@ -52,11 +53,12 @@ static mip_status check_bytes(const char *json, size_t n_bytes, const char *path
             depth--;
         }
         if (step == 0 || c == '\0') {
-            MIP_FAIL(MIP_E_FORMAT, NULL, "%s: a NUL character at or after byte %zu", path, at);
+            MIP_FAIL(MIP_E_FORMAT, FIELDS_DAMAGED_HINT, "%s: a NUL character at or after byte %zu",
+                     path, at);
         }
         if (depth > NESTING_MAX) {
-            MIP_FAIL(MIP_E_FORMAT, NULL, "%s: nested deeper than %d at byte %zu", path, NESTING_MAX,
-                     at);
+            MIP_FAIL(MIP_E_FORMAT, FIELDS_DAMAGED_HINT, "%s: nested deeper than %d at byte %zu",
+                     path, NESTING_MAX, at);
         }
         at += step;
     }
@@ -75,14 +77,15 @@ mip_status fields_parse(const char *json, size_t n_bytes, const char *path, cJSO
                  n_bytes);
     }
     if (root == NULL) {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: not JSON near byte %zu", path,
+        MIP_FAIL(MIP_E_FORMAT, FIELDS_DAMAGED_HINT, "%s: not JSON near byte %zu", path,
                  end != NULL ? (size_t)(end - json) : (size_t)0);
     }
     const size_t at = (size_t)(end - json);
     for (size_t i = at; i < n_bytes; i++) {
         if (strchr(" \t\r\n", json[i]) == NULL) {
             cJSON_Delete(root);
-            MIP_FAIL(MIP_E_FORMAT, NULL, "%s: something follows the JSON at byte %zu", path, i);
+            MIP_FAIL(MIP_E_FORMAT, FIELDS_DAMAGED_HINT,
+                     "%s: something follows the JSON at byte %zu", path, i);
         }
     }
     *out = root;
@@ -169,8 +172,8 @@ static mip_status refuse_value(const cJSON *value, const char *path, const char 
         MIP_FAIL(MIP_E_UNSUPPORTED, hint_ids, "%s: %s.%s is %s, only %s is supported", path, where,
                  rule->name, describe(value, words), want_words(rule));
     }
-    MIP_FAIL(MIP_E_FORMAT, NULL, "%s: %s.%s is %s, expected %s", path, where, rule->name,
-             describe(value, words), want_words(rule));
+    MIP_FAIL(MIP_E_FORMAT, FIELDS_DAMAGED_HINT, "%s: %s.%s is %s, expected %s", path, where,
+             rule->name, describe(value, words), want_words(rule));
 }
 
 static const field_rule *find_rule(const field_rule *rules, size_t n, const char *name) {
@@ -186,7 +189,7 @@ mip_status fields_check(const cJSON *object, const char *path, const char *where
                         const field_rule *rules, size_t n) {
     char words[WORDS_BYTES];
     if (!cJSON_IsObject(object)) {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: %s is %s, expected an object", path, where,
+        MIP_FAIL(MIP_E_FORMAT, FIELDS_DAMAGED_HINT, "%s: %s is %s, expected an object", path, where,
                  describe(object, words));
     }
     for (const cJSON *value = object->child; value != NULL; value = value->next) {
@@ -196,8 +199,8 @@ mip_status fields_check(const cJSON *object, const char *path, const char *where
                      where, value->string);
         }
         if (fields_get(object, value->string) != value) {
-            MIP_FAIL(MIP_E_FORMAT, NULL, "%s: %s has the field \"%s\" twice", path, where,
-                     value->string);
+            MIP_FAIL(MIP_E_FORMAT, FIELDS_DAMAGED_HINT, "%s: %s has the field \"%s\" twice", path,
+                     where, value->string);
         }
         if (!satisfies(value, rule)) {
             return refuse_value(value, path, where, rule);
@@ -205,7 +208,8 @@ mip_status fields_check(const cJSON *object, const char *path, const char *where
     }
     for (size_t i = 0; i < n; i++) {
         if (rules[i].required && fields_get(object, rules[i].name) == NULL) {
-            MIP_FAIL(MIP_E_FORMAT, NULL, "%s: %s has no field \"%s\"", path, where, rules[i].name);
+            MIP_FAIL(MIP_E_FORMAT, FIELDS_DAMAGED_HINT, "%s: %s has no field \"%s\"", path, where,
+                     rules[i].name);
         }
     }
     return MIP_OK;
@@ -225,8 +229,9 @@ mip_status fields_id(const cJSON *value, const char *path, const char *where, in
     char words[WORDS_BYTES];
     if (!cJSON_IsNumber(value) || !(value->valuedouble >= 0) || value->valuedouble > max ||
         value->valuedouble != (double)(int32_t)value->valuedouble) {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: the id of %s is %s, expected an integer in 0..%d", path,
-                 where, describe(value, words), max);
+        MIP_FAIL(MIP_E_FORMAT, FIELDS_DAMAGED_HINT,
+                 "%s: the id of %s is %s, expected an integer in 0..%d", path, where,
+                 describe(value, words), max);
     }
     *out = (int32_t)value->valuedouble;
     return MIP_OK;

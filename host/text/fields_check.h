@@ -19,6 +19,9 @@
 
 #include <cjson/cJSON.h>
 
+/* For whatever a sound tokenizer.json cannot say. */
+#define FIELDS_DAMAGED_HINT "the file is damaged: get it again from where the checkpoint came from"
+
 typedef enum field_want {
     FIELD_ANY,    // read elsewhere, or without influence on ids
     FIELD_NULL,   // null

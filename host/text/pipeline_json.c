@@ -16,6 +16,8 @@
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 #define MARK TOKENIZER_SPACE_MARK
 
+enum { PREFIX_MAX = 64 }; // published templates put one token in front
+
 static const char hint_ids[] = "give token ids instead of text: --ids";
 
 /* Digits one by one, or in runs; what `tokenizers` calls numeric is the category N. */
@@ -259,15 +261,13 @@ static mip_status add_prefix(tokenizer *t, const cJSON *piece, const cJSON *toke
     const cJSON *token = cJSON_IsString(name) ? fields_get(tokens, name->valuestring) : NULL;
     const cJSON *ids = cJSON_IsObject(token) ? fields_get(token, "ids") : NULL;
     if (!cJSON_IsArray(ids)) {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: %s: a special token without ids in special_tokens", path,
-                 where);
+        MIP_FAIL(MIP_E_FORMAT, FIELDS_DAMAGED_HINT,
+                 "%s: %s: a special token without ids in special_tokens", path, where);
     }
-    int32_t *longer = NULL;
-    MIP_TRY(ARENA_NEW(&t->memory, t->n_prefix + (size_t)cJSON_GetArraySize(ids), &longer));
-    for (size_t i = 0; i < t->n_prefix; i++) {
-        longer[i] = t->prefix[i];
+    if (t->n_prefix + (size_t)cJSON_GetArraySize(ids) > PREFIX_MAX) {
+        MIP_FAIL(MIP_E_UNSUPPORTED, hint_ids, "%s: %s: more than %d tokens in front of the text",
+                 path, where, (int)PREFIX_MAX);
     }
-    t->prefix = longer;
     for (const cJSON *id = ids->child; id != NULL; id = id->next) {
         MIP_TRY(fields_id(id, path, where, VOCAB_ID_MAX, &t->prefix[t->n_prefix]));
         t->n_prefix++;
@@ -279,6 +279,7 @@ static mip_status add_prefix(tokenizer *t, const cJSON *piece, const cJSON *toke
 static mip_status read_template(tokenizer *t, const cJSON *post, const char *path) {
     MIP_TRY(fields_check(post, path, "post_processor", template_rules, COUNT(template_rules)));
     const cJSON *tokens = fields_get(post, "special_tokens");
+    MIP_TRY(ARENA_NEW(&t->memory, PREFIX_MAX, &t->prefix));
     bool seen_text = false;
     for (const cJSON *piece = fields_get(post, "single")->child; piece != NULL;
          piece = piece->next) {
@@ -294,7 +295,8 @@ static mip_status read_template(tokenizer *t, const cJSON *post, const char *pat
         }
     }
     if (!seen_text) {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: post_processor.single has no Sequence", path);
+        MIP_FAIL(MIP_E_FORMAT, FIELDS_DAMAGED_HINT, "%s: post_processor.single has no Sequence",
+                 path);
     }
     return MIP_OK;
 }

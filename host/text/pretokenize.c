@@ -152,8 +152,8 @@ static mip_status compile(const str *regex, const char *path, pcre2_code **out) 
     if (code == NULL) {
         PCRE2_UCHAR words[PCRE_WORDS_BYTES];
         pcre2_get_error_message(error, words, sizeof words);
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: pre_tokenizer pattern (translated), offset %zu: %s", path,
-                 (size_t)at, (const char *)words);
+        MIP_FAIL(MIP_E_FORMAT, hint_ids, "%s: pre_tokenizer pattern (translated), offset %zu: %s",
+                 path, (size_t)at, (const char *)words);
     }
     uint32_t matches_empty = 0;
     pcre2_pattern_info(code, PCRE2_INFO_MATCHEMPTY, &matches_empty);
@@ -222,7 +222,7 @@ mip_status split_text(const split_pattern *p, const char *text, size_t n_bytes,
         if (found < 0) {
             PCRE2_UCHAR words[PCRE_WORDS_BYTES];
             pcre2_get_error_message(found, words, sizeof words);
-            MIP_FAIL_GOTO(MIP_E_FORMAT, NULL, "cutting text into pieces at byte %zu: %s", at,
+            MIP_FAIL_GOTO(MIP_E_FORMAT, hint_ids, "cutting text into pieces at byte %zu: %s", at,
                           (const char *)words);
         }
         const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(match);

@@ -78,7 +78,7 @@ static mip_status measure_vocab(const cJSON *vocab_json, const cJSON *added_json
         *n_tokens += 1;
     }
     if (*n_tokens == 0) {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: model.vocab is empty", path);
+        MIP_FAIL(MIP_E_FORMAT, FIELDS_DAMAGED_HINT, "%s: model.vocab is empty", path);
     }
     return MIP_OK;
 }
@@ -89,7 +89,7 @@ static mip_status read_vocab(tokenizer *t, const cJSON *vocab_json, const char *
         bool added;
         MIP_TRY(vocab_add(&t->memory, &t->vocab, entry->string, strlen(entry->string), id, &added));
         if (!added) {
-            MIP_FAIL(MIP_E_FORMAT, NULL,
+            MIP_FAIL(MIP_E_FORMAT, FIELDS_DAMAGED_HINT,
                      "%s: model.vocab \"%.64s\": %d: the token or the id is there twice", path,
                      entry->string, id);
         }
@@ -118,8 +118,8 @@ static mip_status merge_sides(const cJSON *entry, const char *path, int32_t rank
         n[1] = strlen(side[1]);
         return MIP_OK;
     }
-    MIP_FAIL(MIP_E_FORMAT, NULL, "%s: model.merges[%d] is neither \"a b\" nor [\"a\", \"b\"]", path,
-             rank);
+    MIP_FAIL(MIP_E_FORMAT, FIELDS_DAMAGED_HINT,
+             "%s: model.merges[%d] is neither \"a b\" nor [\"a\", \"b\"]", path, rank);
 }
 
 static mip_status read_merge(tokenizer *t, const cJSON *entry, const char *path, int32_t rank,
@@ -135,7 +135,7 @@ static mip_status read_merge(tokenizer *t, const cJSON *entry, const char *path,
     const int32_t merged = vocab_find(&t->vocab, both->text, both->n_bytes);
     if (left < 0 || right < 0 || merged < 0 || n[0] == 0 || n[1] == 0) {
         MIP_FAIL(
-            MIP_E_FORMAT, NULL,
+            MIP_E_FORMAT, FIELDS_DAMAGED_HINT,
             "%s: model.merges[%d] (\"%.32s\" + \"%.32s\") names a token that is not in model.vocab",
             path, rank, side[0], side[1]);
     }
@@ -171,7 +171,8 @@ static mip_status read_added_token(tokenizer *t, const cJSON *entry, const char 
     const size_t n_bytes = strlen(content);
     const int32_t id = (int32_t)fields_get(entry, "id")->valuedouble;
     if (n_bytes == 0) {
-        MIP_FAIL(MIP_E_FORMAT, NULL, "%s: added_tokens: the token with id %d is empty", path, id);
+        MIP_FAIL(MIP_E_FORMAT, FIELDS_DAMAGED_HINT,
+                 "%s: added_tokens: the token with id %d is empty", path, id);
     }
     bool added;
     MIP_TRY(vocab_add(&t->memory, &t->vocab, content, n_bytes, id, &added));
@@ -186,7 +187,7 @@ static mip_status read_added_token(tokenizer *t, const cJSON *entry, const char 
     const bool listed_as_itself = vocab_find(&t->vocab, content, n_bytes) == id;
     if (seen[id] || !listed_as_itself) {
         MIP_FAIL(
-            MIP_E_FORMAT, NULL,
+            MIP_E_FORMAT, FIELDS_DAMAGED_HINT,
             "%s: added_tokens: \"%.64s\" or its id %d is there twice, or is another in model.vocab",
             path, content, id);
     }
@@ -271,8 +272,8 @@ static mip_status check_bytes_present(const tokenizer *t, const char *path) {
 static mip_status check_prefix(const tokenizer *t, const char *path) {
     for (size_t i = 0; i < t->n_prefix; i++) {
         if (tokenizer_token(t, t->prefix[i]) == NULL) {
-            MIP_FAIL(MIP_E_FORMAT, NULL, "%s: post_processor names the id %d, which has no token",
-                     path, t->prefix[i]);
+            MIP_FAIL(MIP_E_FORMAT, FIELDS_DAMAGED_HINT,
+                     "%s: post_processor names the id %d, which has no token", path, t->prefix[i]);
         }
     }
     return MIP_OK;

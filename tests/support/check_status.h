@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/support/check_status.h - a call must succeed, or fail with a code and certain words. */
+/* tests/support/check_status.h - a call must succeed, or fail with a code, certain words and
+ * a hint. */
 #ifndef MIP_TESTS_CHECK_STATUS_H
 #define MIP_TESTS_CHECK_STATUS_H
 
@@ -24,6 +25,15 @@
                      got_ ? mip_error_last()->what : "");                                          \
         cr_assert_not_null(strstr(mip_error_last()->what, (words)), "wanted \"%s\" in \"%s\"",     \
                            (words), mip_error_last()->what);                                       \
+    } while (0)
+
+/* The last error says what to do next, in these words ("" = in any). */
+#define ASSERT_HINT(words)                                                                         \
+    do {                                                                                           \
+        const mip_error *last_ = mip_error_last();                                                 \
+        cr_assert(last_->hint[0] != '\0' && strstr(last_->hint, (words)) != NULL,                  \
+                  "wanted the hint \"%s\" after \"%s\", found \"%s\"", (words), last_->what,       \
+                  last_->hint);                                                                    \
     } while (0)
 
 #endif

@@ -3,9 +3,11 @@
 #include "data/dataset.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "folder.h"
+#include "support/check_status.h"
 
 static arena memory;
 static dataset data;
@@ -93,6 +95,66 @@ Test(dataset, split_names_follow_the_percentage) {
     cr_expect_str_eq(name, "forget_15");
     cr_assert_eq(dataset_split_name(&memory, false, 15, &name), MIP_OK);
     cr_expect_str_eq(name, "retain_85");
+}
+
+/* The first fault of these lines of items.jsonl, at this line. */
+static void assert_fault(const char *text, size_t n, int64_t line, const char *words) {
+    breach_list b;
+    record *records = NULL;
+    int64_t n_records = -1;
+    char *copy = malloc(n + 1);
+    memcpy(copy, text, n);
+    copy[n] = '\0';
+    breach_list_init(&b, &memory);
+    ASSERT_OK(dataset_parse_records(&memory, &b, "items.jsonl", copy, n, &n_records, &records));
+    cr_assert_gt(b.n, 0, "%s", words);
+    cr_expect_eq(n_records, 0);
+    cr_expect_eq(b.items[0].line, line, "%s: line %d", words, (int)b.items[0].line);
+    cr_expect_not_null(strstr(b.items[0].what, words), "%s", b.items[0].what);
+    free(copy);
+}
+
+Test(dataset, hostile_lines_are_faults_with_their_number) {
+    static const struct {
+        const char *text;
+        int64_t line;
+        const char *words;
+    } bad[] = {{"\n", 1, "not valid JSON"},
+               {"{\"id\":\n", 1, "not valid JSON"},
+               {"[]\n", 1, "expected an object"},
+               {"null\n", 1, "expected an object"},
+               {"{\"id\":NaN}\n", 1, "NaN"},
+               {"{\"id\":1e400}\n", 1, "too large"},
+               {"{\"id\":\"a\",\"id\":\"b\"}\n", 1, "key id appears twice"},
+               {"{\"id\":\"\xff\"}\n", 1, "not valid UTF-8"},
+               {"{\"id\":\"\\u0000\"}\n", 1, "NUL"},
+               {"{\"id\":\"a\tb\"}\n", 1, "control character 0x09"},
+               {"{\"id\":\"a\"}", 1, "does not end in a newline"},
+               {"{\"id\":\"a\"} {}\n", 1, "not valid JSON"},
+               {"{\"splits\":{}}\n", 1, "id"}};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_fault(bad[i].text, strlen(bad[i].text), bad[i].line, bad[i].words);
+    }
+    assert_fault("{}\n\0{}\n", 7, 0, "a NUL byte at offset 3");
+    char deep[2000];
+    memset(deep, '[', sizeof deep);
+    assert_fault(deep, sizeof deep, 1, "newline");
+    deep[sizeof deep - 1] = '\n';
+    assert_fault(deep, sizeof deep, 1, "nested deeper than 64");
+}
+
+Test(dataset, lines_have_16_mebibytes_at_most) {
+    const size_t n = (16 << 20) + 2;
+    char *text = malloc(n);
+    memset(text, ' ', n);
+    text[n - 2] = '\n'; // 16 MiB of blanks
+    text[n - 1] = '\n';
+    assert_fault(text, n, 1, "not valid JSON");
+    text[n - 2] = ' ';
+    assert_fault(text, n, 1, "a line of more than 16777216 bytes");
+    text[0] = '\n';
+    assert_fault(text, n, 1, "not valid JSON");
+    free(text);
 }
 
 Test(dataset, a_damaged_folder_does_not_open) {

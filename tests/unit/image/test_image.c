@@ -7,7 +7,9 @@
 
 #include "base/fs.h"
 #include "image/image.h"
+#include "support/check_status.h"
 #include "support/golden_image.h"
+#include "support/temp_dir.h"
 
 Test(image, every_golden_file_decodes_to_the_bytes_pillow_gives) {
     safetensors_file *file;
@@ -57,6 +59,7 @@ static void assert_fails(const uint8_t *data, size_t n, mip_status code, const c
     cr_assert_eq(decode(data, n, &im), code, "%s: %s", words, mip_error_last()->what);
     cr_assert_not_null(strstr(mip_error_last()->what, words), "%s", mip_error_last()->what);
     cr_assert_not_null(strstr(mip_error_last()->what, "some.png"), "%s", mip_error_last()->what);
+    ASSERT_HINT("");
     cr_assert_null(im.rgb);
 }
 
@@ -143,6 +146,128 @@ Test(image, files_that_are_no_picture_are_refused) {
     assert_fails((const uint8_t *)"", 0, MIP_E_FORMAT, "empty");
     assert_fails((const uint8_t *)"GIF89a", 6, MIP_E_UNSUPPORTED, "neither PNG nor JPEG");
     assert_fails((const uint8_t *)"\x89PNG", 4, MIP_E_UNSUPPORTED, "neither PNG nor JPEG");
+}
+
+/* Byte `at` of the chunk data of the PNG's header becomes `value`. */
+static void change_header(bytes b, size_t at, uint8_t value) {
+    b.data[16 + at] = value;
+    const uint32_t sum = (uint32_t)crc32(0, b.data + 12, 4 + 13);
+    for (int k = 0; k < 4; k++) {
+        b.data[29 + k] = (uint8_t)(sum >> (24 - 8 * k));
+    }
+}
+
+Test(image, interlaced_pictures_are_the_same_pictures) {
+    static const struct {
+        int x, y, step_x, step_y;
+    } passes[7] = {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4},
+                   {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}};
+    uint8_t raw[128];
+    size_t n = 0;
+    for (int i = 0; i < 7; i++) {
+        for (int y = passes[i].y; y < 8; y += passes[i].step_y) {
+            raw[n++] = 0; // no filter
+            for (int x = passes[i].x; x < 8; x += passes[i].step_x) {
+                raw[n++] = (uint8_t)(y * 8 + x);
+            }
+        }
+    }
+    bytes b = make_png(8, 8, 8, 0, raw, n);
+    image im;
+    change_header(b, 12, 1);
+    cr_assert_eq(decode(b.data, b.n, &im), MIP_OK, "%s", mip_error_last()->what);
+    for (int i = 0; i < 64; i++) {
+        cr_assert(im.rgb[3 * i] == i && im.rgb[3 * i + 1] == i && im.rgb[3 * i + 2] == i);
+    }
+    image_deinit(&im);
+    free(b.data);
+}
+
+Test(image, headers_that_cannot_be_are_refused) {
+    static const struct {
+        size_t at;
+        uint8_t value;
+        const char *words;
+    } bad[] = {{0, 0x80, "broken"}, // a width past 2^31
+               {3, 0, "broken"},    // no width
+               {7, 0, "broken"},    // no height
+               {8, 3, "broken"},    // bits
+               {9, 1, "broken"},    // kind of colour
+               {10, 1, "broken"},   // compression
+               {11, 1, "broken"},   // filters
+               {12, 2, "broken"},   // interlacing
+               {9, 3, "broken"}};   // palette colours without a palette
+    const uint8_t raw[] = {0, 1, 2, 3};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        bytes b = make_png(1, 1, 8, 2, raw, sizeof raw);
+        change_header(b, bad[i].at, bad[i].value);
+        assert_fails(b.data, b.n, MIP_E_FORMAT, bad[i].words);
+        free(b.data);
+    }
+}
+
+/* A few bytes of deflate may stand for any number of zeros: no more are unpacked than the picture
+ * has. Too few are a truncated picture. */
+Test(image, deflate_bombs_cost_no_more_than_the_picture) {
+    enum { N = 500000 };
+    uint8_t *zeros = calloc(1, N);
+    bytes more = make_png(4, 4, 8, 2, zeros, N), fewer = make_png(8000, 8000, 8, 2, zeros, N);
+    image im;
+    cr_assert_eq(decode(more.data, more.n, &im), MIP_OK, "%s", mip_error_last()->what);
+    cr_assert(im.w == 4 && im.h == 4 && im.rgb[47] == 0);
+    image_deinit(&im);
+    assert_fails(fewer.data, fewer.n, MIP_E_FORMAT, "truncated");
+    free(more.data);
+    free(fewer.data);
+    free(zeros);
+}
+
+/* The two bytes at `at` in the frame header of a baseline JPEG: 3 height, 5 width. */
+static void change_frame(bytes b, size_t at, uint8_t high, uint8_t low) {
+    for (size_t i = 2; i + 10 < b.n; i++) {
+        if (b.data[i] == 0xff && b.data[i + 1] == 0xc0) {
+            b.data[i + 2 + at] = high;
+            b.data[i + 3 + at] = low;
+            return;
+        }
+    }
+    cr_assert_fail("no frame header");
+}
+
+Test(image, jpegs_of_another_size_than_their_data_are_refused) {
+    bytes b = read_bytes("jpeg_420.jpg");
+    change_frame(b, 3, 0xff, 0xdc);
+    change_frame(b, 5, 0xff, 0xdc);
+    assert_fails(b.data, b.n, MIP_E_NOFIT, "65500 x 65500 pixels are more than the limit");
+    ASSERT_HINT("make the picture smaller");
+    change_frame(b, 3, 0x10, 0);
+    change_frame(b, 5, 0x10, 0);
+    assert_fails(b.data, b.n, MIP_E_FORMAT, "truncated");
+    change_frame(b, 3, 0, 0);
+    assert_fails(b.data, b.n, MIP_E_FORMAT, "broken");
+    change_frame(b, 3, 0, 1);
+    change_frame(b, 5, 0, 0);
+    assert_fails(b.data, b.n, MIP_E_FORMAT, "broken");
+    free(b.data);
+}
+
+Test(image, cmyk_jpegs_are_refused_with_what_to_do) {
+    bytes b = read_bytes("../../fuzz/corpus/image/cmyk.jpg");
+    assert_fails(b.data, b.n, MIP_E_UNSUPPORTED, "4 colour channels (CMYK?)");
+    ASSERT_HINT("convert the picture to RGB");
+    free(b.data);
+}
+
+Test(image, files_over_the_limit_are_not_read) {
+    temp_dir t;
+    image im = {0};
+    temp_make(&t);
+    const image_limits limits = {.max_pixels = 100, .max_file_bytes = 100};
+    const char *path = temp_write(&t, "x.png", (uint8_t[101]){0x89, 'P', 'N', 'G'}, 101);
+    ASSERT_FAILS(image_read(path, &limits, &im), MIP_E_FORMAT, "x.png");
+    ASSERT_FAILS(image_read(temp_path(&t, "none.png"), NULL, &im), MIP_E_IO, "none.png");
+    ASSERT_FAILS(image_read(t.path, NULL, &im), MIP_E_IO, "not a regular file");
+    temp_remove(&t);
 }
 
 /* Each truncated copy has a buffer of its exact size, so that reading on is seen by the address

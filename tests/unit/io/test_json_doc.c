@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
 #include <string.h>
 
 #include <criterion/criterion.h>
@@ -14,6 +15,7 @@ static mip_status parse(const char *text, json_doc *doc) {
 static void assert_refused(const char *text, const char *words) {
     json_doc doc;
     ASSERT_FAILS(parse(text, &doc), MIP_E_FORMAT, words);
+    ASSERT_HINT("");
     cr_assert_null(doc.root);
 }
 
@@ -107,6 +109,19 @@ Test(json_doc, numbers_follow_the_grammar_and_stay_finite) {
     json_doc doc;
     ASSERT_OK(parse("[0, -0, 10, 1.25, 1e-3, 2E+2]", &doc));
     json_doc_deinit(&doc);
+}
+
+Test(json_doc, deep_nesting_is_refused_before_anything_recurses) {
+    const size_t n = 1000000;
+    char *text = malloc(n + 1);
+    memset(text, '[', n);
+    text[n] = '\0';
+    assert_refused(text, "c.json:1: nested deeper than 64 levels");
+    for (size_t i = 0; i < n; i += 5) {
+        memcpy(text + i, "{\"a\":", 5);
+    }
+    assert_refused(text, "nested deeper");
+    free(text);
 }
 
 Test(json_doc, depth_is_limited) {

@@ -43,6 +43,7 @@ static void assert_index_refused(const char *weight_map, mip_status code, const 
     shard(&t, "c.safetensors", "y");
     temp_text(&t, "model.safetensors.index.json", weight_map);
     ASSERT_FAILS(safetensors_index_open(t.path, &index), code, words);
+    ASSERT_HINT("");
     cr_assert_null(index);
     temp_remove(&t);
 }
@@ -121,6 +122,12 @@ Test(safetensors_index, maps_that_disagree_with_the_shards_are_refused) {
     assert_index_refused("{\"weight_map\":{\"x\":\"a.safetensors\",\"y\":\"b.safetensors\","
                          "\"z\":\"c.safetensors\"}}",
                          MIP_E_FORMAT, "tensor z is mapped");
+    assert_index_refused("{\"weight_map\":[\"a.safetensors\"]}", MIP_E_FORMAT,
+                         "weight_map: expected an object");
+    assert_index_refused("{\"weight_map\":{\"x\":null}}", MIP_E_FORMAT, "expected a string");
+    assert_index_refused("{\"weight_map\":{\"x\":\"a.safetensors\"}", MIP_E_FORMAT,
+                         "not valid JSON");
+    assert_index_refused("{\"weight_map\":{\"\xff\":\"a.safetensors\"}}", MIP_E_FORMAT, "UTF-8");
     assert_index_refused("{\"weight_map\":{}}", MIP_E_FORMAT, "weight_map is empty");
     assert_index_refused("{\"weight_map\":{\"x\":1}}", MIP_E_FORMAT,
                          "weight_map.x: expected a string");

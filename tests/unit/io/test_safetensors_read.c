@@ -46,6 +46,7 @@ static void assert_refused(const char *header, const char *words) {
     safetensors_file *f = NULL;
     temp_make(&t);
     ASSERT_FAILS(safetensors_open(file_of(&t, header, data, sizeof data), &f), MIP_E_FORMAT, words);
+    ASSERT_HINT("");
     cr_assert_null(f);
     temp_remove(&t);
 }
@@ -219,6 +220,7 @@ Test(safetensors_read, broken_length_words_are_refused_before_any_allocation) {
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
         ASSERT_FAILS(safetensors_open(raw_file(&t, lengths[i], header, "12345678", 8), &f),
                      MIP_E_FORMAT, "header length");
+        ASSERT_HINT("the download may be incomplete");
     }
     ASSERT_FAILS(safetensors_open(raw_file(&t, 0, header, "12345678", 8), &f), MIP_E_FORMAT,
                  "not a JSON object");
@@ -311,6 +313,55 @@ Test(safetensors_read, malformed_headers_are_refused) {
     assert_refused("{\"a\\u0000b\":1}", "NUL");
     assert_refused("{\"a\":", "not a JSON object");
     assert_refused("{\"a\":}", "not valid JSON");
+}
+
+Test(safetensors_read, entries_may_not_say_more_or_less_than_three_things) {
+    assert_refused("{\"a\":{\"dtype\":\"U8\",\"data_offsets\":[0,8]}}", "exactly dtype");
+    assert_refused("{\"a\":[\"U8\",[8],[0,8]]}", "exactly dtype");
+    assert_refused("{\"a\":null}", "exactly dtype");
+    assert_refused("{\"a\":{\"dtype\":8,\"shape\":[8],\"data_offsets\":[0,8]}}",
+                   "a.dtype: expected a string");
+    assert_refused("{\"a\":{\"dtype\":\"U8\",\"shape\":8,\"data_offsets\":[0,8]}}",
+                   "a.shape: expected a list");
+    assert_refused("{\"a\":{\"dtype\":\"U8\",\"shape\":[8],\"data_offsets\":[8]}}",
+                   "a.data_offsets: expected a list of 2..2");
+    assert_refused("{\"a\":{\"dtype\":\"U8\",\"shape\":[8],\"data_offsets\":[8,0]}}",
+                   "data_offsets give -8"); // the end before the begin
+    assert_refused("{\"a\":{\"dtype\":\"U8\",\"shape\":[NaN],\"data_offsets\":[0,8]}}", "NaN");
+    assert_refused("{\"a\":{\"dtype\":\"U8\",\"shape\":[1e999],\"data_offsets\":[0,8]}}",
+                   "digits only");
+}
+
+Test(safetensors_read, headers_of_the_largest_size_are_read_and_larger_ones_are_not) {
+    temp_dir t;
+    safetensors_file *f = NULL;
+    temp_make(&t);
+    const char *path = raw_file(
+        &t, 100000000, "{\"w\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}", "", 0);
+    cr_assert_eq(truncate(path, 8 + 100000000), 0); // the rest of the header is zero bytes
+    ASSERT_FAILS(safetensors_open(path, &f), MIP_E_FORMAT, "padding of spaces");
+    path = raw_file(&t, 100000001, "{}", "", 0);
+    cr_assert_eq(truncate(path, 8 + 100000001), 0);
+    ASSERT_FAILS(safetensors_open(path, &f), MIP_E_FORMAT, "a header at most 100000000");
+    temp_remove(&t);
+}
+
+Test(safetensors_read, bytes_in_memory_are_read_like_a_file) {
+    static const char header[] =
+        "{\"w\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[0,4]}}";
+    unsigned char bytes[8 + sizeof header - 1 + 4] = {sizeof header - 1};
+    safetensors_file *f = NULL;
+    float x[2] = {0, 0};
+    memcpy(bytes + 8, header, sizeof header - 1);
+    memcpy(bytes + sizeof bytes - 4, "\x80\x3f\x20\xc0", 4);
+    ASSERT_OK(safetensors_open_bytes("m", bytes, sizeof bytes, &f));
+    ASSERT_OK(safetensors_read(safetensors_find(f, "w"), MIP_DTYPE_F32, true, x));
+    cr_assert(x[0] == 1.0f && x[1] == -2.5f);
+    safetensors_close(f);
+    for (size_t n = 0; n < sizeof bytes; n++) {
+        cr_assert_eq(safetensors_open_bytes("m", bytes, n, &f), MIP_E_FORMAT, "cut at %zu", n);
+        cr_assert_null(f);
+    }
 }
 
 Test(safetensors_read, names_over_512_bytes_are_refused) {

@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 
+#include "base/str.h"
 #include "io/yaml_doc.h"
 #include "support/check_status.h"
 #include "support/temp_dir.h"
@@ -17,6 +18,7 @@ static void assert_refused(const char *text, const char *words) {
     const yaml_node *root = NULL;
     arena_init(&a);
     ASSERT_FAILS(parse(&a, text, &root), MIP_E_CONFIG, words);
+    ASSERT_HINT("");
     cr_assert_null(root);
     arena_deinit(&a);
 }
@@ -71,6 +73,49 @@ Test(yaml_doc, what_settings_do_not_need_is_refused) {
 
 Test(yaml_doc, a_small_text_cannot_stand_for_a_large_tree) {
     assert_refused("a: &a [x,x,x,x]\nb: &b [*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b]\n", "anchors");
+}
+
+/* Merge keys and a bomb of nine levels, as they go round. */
+Test(yaml_doc, no_alias_gets_through) {
+    assert_refused("a: &a {x: 1}\nb:\n  <<: *a\n", "anchors");
+    assert_refused("a: [*a]\n", "aliases");
+    assert_refused("*a : 1\n", "aliases");
+    assert_refused("&k a: 1\n", "anchors");
+    assert_refused("a: &a [lol,lol]\nb: &b [*a,*a]\nc: &c [*b,*b]\nd: &d [*c,*c]\ne: &e [*d,*d]\n"
+                   "f: &f [*e,*e]\ng: &g [*f,*f]\nh: &h [*g,*g]\ni: &i [*h,*h]\n",
+                   "c.yaml:1:4: anchors");
+}
+
+Test(yaml_doc, documents_and_directives_are_one_at_most) {
+    assert_refused("--- a\n--- b\n", "a second document");
+    assert_refused("a: 1\n...\nb: 2\n", "");
+    assert_refused("%YAML 9.9\n---\na: 1\n", "not valid YAML");
+}
+
+Test(yaml_doc, tabs_and_control_characters_are_no_indentation) {
+    assert_refused("a:\n\tb: 1\n", "not valid YAML");
+    ASSERT_HINT("not tabs");
+    assert_refused("a: \"\x01\"\n", "not valid YAML");
+    assert_refused("a: 'open\n", "not valid YAML");
+    assert_refused("a: {b: 1\n", "not valid YAML");
+    assert_refused("a: b: c\n", "not valid YAML");
+    assert_refused("\xef\xbf", "UTF-8");
+}
+
+Test(yaml_doc, maps_have_1024_keys_at_most) {
+    arena a;
+    str text;
+    const yaml_node *root = NULL;
+    arena_init(&a);
+    str_init(&text);
+    for (int i = 0; i < 1024; i++) {
+        ASSERT_OK(str_printf(&text, "k%d: %d\n", i, i));
+    }
+    ASSERT_OK(parse(&a, text.text, &root));
+    ASSERT_OK(str_append(&text, "last: 1\n"));
+    assert_refused(text.text, "c.yaml:1025:1: a map of more than 1024 keys");
+    str_deinit(&text);
+    arena_deinit(&a);
 }
 
 Test(yaml_doc, depth_is_limited) {

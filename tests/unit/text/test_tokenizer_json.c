@@ -46,6 +46,7 @@ static void assert_refused_in(const char *text, const char *from, const char *to
     cr_assert_eq(create(json.text, &t), code, "%s -> %s: %s", from, to, mip_error_last()->what);
     cr_assert_not_null(strstr(mip_error_last()->what, words), "%s", mip_error_last()->what);
     cr_assert_not_null(strstr(mip_error_last()->what, "t.json"));
+    ASSERT_HINT("");
     cr_assert_null(t);
     str_deinit(&json);
 }
@@ -164,6 +165,64 @@ Test(tokenizer_json, settings_of_the_other_pipelines_are_refused_by_name) {
     assert_refused_in(digits, "\"unk_token\": null", "\"unk_token\": \"<|endoftext|>\"", other,
                       "unk_token");
     arena_deinit(&memory);
+}
+
+Test(tokenizer_json, tokens_in_front_of_the_text_are_few) {
+    arena memory;
+    char *llama = NULL;
+    str ids;
+    arena_init(&memory);
+    str_init(&ids);
+    ASSERT_OK(fs_read_file(&memory, GOLDEN "prepend/tokenizer.json", 1 << 20, &llama, NULL));
+    ASSERT_OK(str_append(&ids, "\"ids\": ["));
+    for (int i = 0; i < 64; i++) {
+        ASSERT_OK(str_append(&ids, "1,"));
+    }
+    assert_refused_in(llama, "\"ids\": [", ids.text, MIP_E_UNSUPPORTED, "more than 64 tokens");
+    str_deinit(&ids);
+    arena_deinit(&memory);
+}
+
+Test(tokenizer_json, numbers_that_are_none_are_refused) {
+    assert_refused("\"ab\":2", "\"ab\":NaN", MIP_E_FORMAT, "not JSON");
+    assert_refused("\"ab\":2", "\"ab\":Infinity", MIP_E_FORMAT, "not JSON");
+    assert_refused("\"ab\":2", "\"ab\":1e999", MIP_E_FORMAT, "\"ab\"");
+    assert_refused("\"ab\":2", "\"ab\":-1e999", MIP_E_FORMAT, "\"ab\"");
+    assert_refused("\"ab\":2", "\"ab\":99999999999999999999", MIP_E_FORMAT, "\"ab\"");
+    assert_refused("\"ab\":2", "\"ab\":[2]", MIP_E_FORMAT, "\"ab\"");
+    assert_refused("\"ab\":2", "\"ab\":null", MIP_E_FORMAT, "\"ab\"");
+}
+
+Test(tokenizer_json, patterns_that_cannot_be_compiled_or_would_not_end_are_refused) {
+    const char *const from = "\"Regex\":\"\\\\s+\"";
+    assert_refused(from, "\"Regex\":\"(\"", MIP_E_FORMAT, "pattern");
+    assert_refused(from, "\"Regex\":\"[z-a]\"", MIP_E_FORMAT, "pattern");
+    assert_refused(from, "\"Regex\":\"a{70000}\"", MIP_E_FORMAT, "pattern");
+    assert_refused(from, "\"Regex\":\"((a{999}){999}){999}\"", MIP_E_FORMAT, "pattern");
+    assert_refused(from, "\"Regex\":\"a*\"", MIP_E_UNSUPPORTED, "empty");
+    assert_refused(from, "\"Regex\":\"\"", MIP_E_UNSUPPORTED, "empty");
+}
+
+/* Each step of the match may be tried in 2^64 ways. */
+Test(tokenizer_json, a_pattern_that_backtracks_without_end_is_an_error_in_finite_time) {
+    const char *const from = "\\\\s+";
+    const char *place = strstr(good, from);
+    tokenizer *t = NULL;
+    token_list ids;
+    str json;
+    str_init(&json);
+    token_list_init(&ids);
+    ASSERT_OK(str_append_n(&json, good, (size_t)(place - good)));
+    ASSERT_OK(str_append(&json, "(?:(?:a|a)+)+(?:b|c)"));
+    ASSERT_OK(str_append(&json, place + strlen(from)));
+    ASSERT_OK(create(json.text, &t));
+    ASSERT_FAILS(
+        tokenizer_encode(t, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 64,
+                         &ids),
+        MIP_E_FORMAT, "cutting text into pieces at byte 0");
+    tokenizer_destroy(t);
+    token_list_deinit(&ids);
+    str_deinit(&json);
 }
 
 Test(tokenizer_json, broken_files_are_refused) {
