@@ -16,7 +16,7 @@ OPT_FLAGS_release := -O3 -g -fno-math-errno -fno-trapping-math
 OPT_FLAGS_debug   := -O0 -g3
 OPT_FLAGS_asan    := -O1 -g3 -fsanitize=address,undefined -fno-sanitize-recover=all \
     -fno-omit-frame-pointer
-OPT_FLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+OPT_FLAGS_fuzz    := -O2 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
     -fno-omit-frame-pointer
 ifeq ($(OPT_FLAGS_$(VARIANT)),)
 $(error VARIANT=$(VARIANT) is none of release, debug, asan, fuzz)

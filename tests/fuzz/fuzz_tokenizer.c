@@ -28,16 +28,26 @@ static void encode_and_decode(const tokenizer *t, const char *text, size_t n) {
     str_deinit(&back);
 }
 
+/* "<0x00>":0,"<0x01>":1, ... */
+static const char *byte_tokens(void) {
+    static char text[256 * 13];
+    size_t n = strlen(text);
+    for (unsigned i = 0; i < 256 && text[sizeof text / 2] == '\0'; i++) {
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s\"<0x%02X>\":%u", i > 0 ? "," : "", i,
+                              i);
+    }
+    return text;
+}
+
 static mip_status expand(const char *json, str *out) {
     static const char all_bytes[] = "\"<0x*>\": 0";
     const char *const place = strstr(json, all_bytes);
-    mip_status status =
-        str_append_n(out, json, place != NULL ? (size_t)(place - json) : strlen(json));
-    for (unsigned i = 0; i < 256 && place != NULL && status == MIP_OK; i++) {
-        status = str_printf(out, "%s\"<0x%02X>\":%u", i > 0 ? "," : "", i, i);
+    if (place == NULL) {
+        return str_append(out, json);
     }
-    return place != NULL && status == MIP_OK ? str_append(out, place + sizeof all_bytes - 1)
-                                             : status;
+    mip_status status = str_append_n(out, json, (size_t)(place - json));
+    status = status == MIP_OK ? str_append(out, byte_tokens()) : status;
+    return status == MIP_OK ? str_append(out, place + sizeof all_bytes - 1) : status;
 }
 
 int fuzz_one(const uint8_t *data, size_t n) {
