@@ -83,10 +83,30 @@ mip_status json_put_string(json_writer *w, const char *key, const char *value) {
     return value != NULL ? json_append_string(w->out, value) : str_append(w->out, "null");
 }
 
+/* The code of the character at c if YAML 1.1 would break the line there or not take it: C1 controls,
+ * line and paragraph separator, byte order mark, U+FFFE and U+FFFF. Else 0. */
+static unsigned not_raw(const char *c) {
+    const unsigned char *u = (const unsigned char *)c;
+    if (u[0] == 0xc2 && u[1] < 0xa0) {
+        return u[1];
+    }
+    if (u[0] == 0xe2 && u[1] == 0x80 && (u[2] == 0xa8 || u[2] == 0xa9)) {
+        return 0x2000U | (u[2] & 0x3fU);
+    }
+    if (u[0] == 0xef && u[1] == 0xbb && u[2] == 0xbf) {
+        return 0xfeff;
+    }
+    return u[0] == 0xef && u[1] == 0xbf && u[2] >= 0xbe ? 0xffc0U | (u[2] & 0x3fU) : 0;
+}
+
 mip_status json_append_string(str *s, const char *value) {
     MIP_TRY(str_append_char(s, '"'));
     for (const char *c = value; *c != '\0'; c++) {
-        if (*c == '"' || *c == '\\') {
+        const unsigned code = not_raw(c);
+        if (code != 0) {
+            MIP_TRY(str_printf(s, "\\u%04x", code));
+            c += code < 0xa0 ? 1 : 2; // the rest of its two or three bytes
+        } else if (*c == '"' || *c == '\\') {
             MIP_TRY(str_append_char(s, '\\'));
             MIP_TRY(str_append_char(s, *c));
         } else if (*c == '\n') {

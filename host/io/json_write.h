@@ -39,7 +39,7 @@ mip_status json_put_f64(json_writer *w, const char *key, double value);
 mip_status json_put_bool(json_writer *w, const char *key, bool value);
 mip_status json_put_string(json_writer *w, const char *key, const char *value); // NULL writes null
 
-/* json_append_* - one bare value at the end of s. */
+/* json_append_* - one bare value at the end of s. A string is a YAML string in quotes, too. */
 mip_status json_append_string(str *s, const char *value);
 mip_status json_append_f64(str *s, double value); // shortest of 15, 16, 17 digits that reads back
 

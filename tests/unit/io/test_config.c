@@ -194,6 +194,28 @@ Test(config, the_written_config_loads_as_the_same_struct) {
     temp_remove(&t);
 }
 
+/* Characters at which YAML breaks lines or which it takes only as escapes. */
+Test(config, strings_with_rare_characters_survive_writing_and_reading) {
+    temp_dir t;
+    arena a;
+    mip_config first;
+    mip_config second;
+    const char *text = NULL;
+    temp_make(&t);
+    arena_init(&a);
+    ASSERT_OK(load_text(
+        &t, &a,
+        "name: x\ndata: {path: d}\n"
+        "model: {path: \"a\\L\\Lb\\P\\N c\\_\\n\\e\\x7f\\x80\\x9f\\uFEFF\\uFFFE\\uFFFFz\"}\n",
+        &first));
+    ASSERT_OK(config_write(&a, &first, &text));
+    ASSERT_OK(load_text(&t, &a, text, &second));
+    cr_assert_str_eq(first.model.path, second.model.path);
+    cr_assert_eq(strlen(first.model.path), 1 + 6 + 1 + 3 + 2 + 2 + 2 + 1 + 1 + 1 + 4 + 9 + 1);
+    arena_deinit(&a);
+    temp_remove(&t);
+}
+
 Test(config, mode_official_decides_its_keys_and_refuses_other_values) {
     temp_dir t;
     arena a;

@@ -41,7 +41,9 @@ Test(json_write, pretty_text_is_indented_by_two) {
 }
 
 Test(json_write, strings_and_numbers_read_back_the_same) {
-    const char *const text = "quote \" back \\ tab\t newline\n bell\a \xc3\xa9 \x7f";
+    const char *const text =
+        "quote \" back \\ tab\t newline\n bell\a \xc3\xa9 \x7f \xc2\x80 \xc2\x85 \xe2\x80\xa8"
+        " \xe2\x80\xa9 \xef\xbb\xbf \xef\xbf\xbe \xef\xbf\xbf \xef\xbf\xbd";
     const double numbers[] = {
         0.1, 1.0 / 3, 1e-300, 5, -2.5e17, 9007199254740991.0, 0x1.fffffffffffffp1023};
     str s;
