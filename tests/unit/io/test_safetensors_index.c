@@ -43,7 +43,9 @@ static void assert_index_refused(const char *weight_map, mip_status code, const 
     shard(&t, "c.safetensors", "y");
     temp_text(&t, "model.safetensors.index.json", weight_map);
     ASSERT_FAILS(safetensors_index_open(t.path, &index), code, words);
-    ASSERT_HINT("");
+    if (code == MIP_E_FORMAT) {
+        ASSERT_HINT("");
+    }
     cr_assert_null(index);
     temp_remove(&t);
 }
