@@ -8,11 +8,11 @@ FUZZ_SECONDS ?= 60
 FUZZ_RUNS    ?= -1
 FUZZ_TARGETS ?= $(FUZZ_NAMES)
 
-FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_NAMES := $(filter-out main,$(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 # A target needs the rooms up to data.
 FUZZ_READY := $(filter data,$(BUILD_ROOMS))
 FUZZ_BINS  := $(if $(FUZZ_READY),$(FUZZ_NAMES:%=$(B)/tests/fuzz_%))
-FUZZ_MAIN  := $(if $(filter fuzz,$(VARIANT)),,$(B)/obj/tests/fuzz/corpus_main.o)
+FUZZ_MAIN  := $(B)/obj/tests/fuzz/$(if $(filter fuzz,$(VARIANT)),fuzz,corpus)_main.o
 
 # base holds no parser of a format: checked by the sanitizers, but not followed by libFuzzer,
 # which makes the targets twice as fast.
@@ -22,7 +22,7 @@ endif
 
 $(B)/tests/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(LIB) $(B)/sources
 	@echo "  LINK  $@"
-	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $(if $(FUZZ_MAIN),,-fsanitize=fuzzer) -o $@ \
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer) -o $@ \
 	    $(filter %.o %.a,$^) $(LDLIBS)
 
 .PHONY: fuzz-bins
@@ -36,4 +36,4 @@ fuzz:
 	@$(MAKE) --no-print-directory VARIANT=fuzz CC=$(CLANG) fuzz-bins
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_RUNS=$(FUZZ_RUNS) scripts/fuzz.sh $(FUZZ_TARGETS)
 
--include $(FUZZ_NAMES:%=$(B)/obj/tests/fuzz/fuzz_%.d) $(B)/obj/tests/fuzz/corpus_main.d
+-include $(FUZZ_NAMES:%=$(B)/obj/tests/fuzz/fuzz_%.d) $(FUZZ_MAIN:.o=.d)

@@ -31,7 +31,7 @@ picture "a text" 1 'cli.sh: neither PNG nor JPEG' 'convert the picture' tests/su
 picture "an empty file" 1 'empty.png: the image file is empty' 'another program' "$work/empty.png"
 expect "a deflate bomb is the small picture it says" 0 out=. -- \
     generate --model "$tiny/model" --prompt hi --max-new-tokens 1 \
-    --image "$seeds/image/deflate_bomb.png"
+    --image "$seeds/image/sound_deflate_bomb.png"
 
 # --- settings of an experiment --------------------------------------------------------------------
 yaml() {
@@ -73,7 +73,7 @@ for seed in length_2_63 length_over_file hole overlap end_before_begin product_o
     refused "safetensors: $seed" 1 'model.safetensors:' '' -- inspect "$work/model"
 done
 rm "$work/model/model.safetensors"
-cp "$seeds/safetensors/nan" "$work/model/a.safetensors"
+cp "$seeds/safetensors/sound_nan" "$work/model/a.safetensors"
 for seed in leaves_folder wrong_shard duplicate; do
     cp "$seeds/index/$seed" "$work/model/model.safetensors.index.json"
     refused "index: $seed" 1 "$work/model/" '' -- inspect "$work/model"

@@ -64,7 +64,7 @@ static mip_status describe(const documents *d, model *m) {
     return status;
 }
 
-int fuzz_one(const uint8_t *data, size_t n) {
+bool fuzz_accepts(const uint8_t *data, size_t n) {
     documents d = {0};
     model m = {0};
     mip_status status = parse_all(data, n, &d);
@@ -78,5 +78,5 @@ int fuzz_one(const uint8_t *data, size_t n) {
     json_doc_deinit(&d.config);
     json_doc_deinit(&d.generation);
     json_doc_deinit(&d.preprocessor);
-    return 0;
+    return status == MIP_OK;
 }

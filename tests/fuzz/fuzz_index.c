@@ -35,7 +35,7 @@ static mip_status shard_open(void *user, const char *path, safetensors_file **ou
     MIP_FAIL(MIP_E_IO, NULL, "no shard %.100s", path);
 }
 
-int fuzz_one(const uint8_t *data, size_t n) {
+bool fuzz_accepts(const uint8_t *data, size_t n) {
     size_t n_text = 0;
     safetensors_index *index = NULL;
     char *text = fuzz_text(&data, &n, &n_text);
@@ -50,5 +50,5 @@ int fuzz_one(const uint8_t *data, size_t n) {
     }
     safetensors_index_close(index);
     free(text);
-    return 0;
+    return status == MIP_OK;
 }

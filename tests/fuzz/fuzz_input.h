@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tests/fuzz/fuzz_input.h - what every fuzz target shares: its entry, and parts of the input as texts.
  *
- * What    libFuzzer calls fuzz_one (as LLVMFuzzerTestOneInput) with bytes of its own invention;
- *         corpus_main.c calls it with the files of the corpus. A target fails by a sanitizer's
- *         report or by FUZZ_HOLDS.
+ * What    fuzz_accepts gets bytes of libFuzzer's invention (fuzz_main.c), or a file of the corpus
+ *         (corpus_main.c), which also looks at the answer. A target fails by a sanitizer's report
+ *         or by FUZZ_HOLDS.
  * Parts   Formats of several texts are joined by NUL bytes, which no text may hold. */
 #ifndef MIP_TESTS_FUZZ_INPUT_H
 #define MIP_TESTS_FUZZ_INPUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,9 +17,8 @@
 
 #include <mip/status.h>
 
-#define fuzz_one LLVMFuzzerTestOneInput
-
-int fuzz_one(const uint8_t *data, size_t n);
+/* fuzz_accepts - parse data [n]; true if it is sound. One per target. */
+bool fuzz_accepts(const uint8_t *data, size_t n);
 
 /* What must be true after the code under test said MIP_OK. */
 #define FUZZ_HOLDS(condition)                                                                      \

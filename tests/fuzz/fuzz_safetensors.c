@@ -32,7 +32,7 @@ static void read_entry(const safetensors_entry *e, size_t n_file) {
     free(wide);
 }
 
-int fuzz_one(const uint8_t *data, size_t n) {
+bool fuzz_accepts(const uint8_t *data, size_t n) {
     safetensors_file *f = NULL;
     const mip_status status = safetensors_open_bytes("x.safetensors", data, n, &f);
     fuzz_check_words(status);
@@ -45,5 +45,5 @@ int fuzz_one(const uint8_t *data, size_t n) {
         }
     }
     safetensors_close(f);
-    return 0;
+    return status == MIP_OK;
 }

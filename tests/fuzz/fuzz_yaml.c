@@ -21,7 +21,7 @@ static void write_and_read(arena *a, const mip_config *config) {
     FUZZ_HOLDS(strcmp(first, second) == 0);
 }
 
-int fuzz_one(const uint8_t *data, size_t n) {
+bool fuzz_accepts(const uint8_t *data, size_t n) {
     mip_config config;
     arena a;
     arena_init(&a);
@@ -31,5 +31,5 @@ int fuzz_one(const uint8_t *data, size_t n) {
         write_and_read(&a, &config);
     }
     arena_deinit(&a);
-    return 0;
+    return status == MIP_OK;
 }
