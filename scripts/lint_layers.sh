@@ -5,7 +5,7 @@
 # What    Reads the two tables of host/README.md: "| level | rooms |" and "| header | room |".
 #         A file of host/<room> may include "<room>/..." of its own or of a lower level,
 #         and <mip/...>.
-#         include/mip sees itself; cuda/ sees <mip/...>; a test plugin sees <mip/...> and cpu/ref*,
+#         include/mip sees itself; examples/ and cuda/ see <mip/...>; a test plugin sees <mip/...> and cpu/ref*,
 #         which it wraps.
 # Prints  one line per breach, and the number of includes looked at.
 set -u
@@ -44,8 +44,8 @@ FNR == 1 {
 /^[ \t]*#[ \t]*include[ \t]*"/ {
     n_include++
     split($0, quoted, "\""); target = quoted[2]
-    if (FILENAME ~ /^include\// || FILENAME ~ /^cuda\//) {
-        if (FILENAME ~ /^include\// || target ~ /^(\.\.|host)\//) {
+    if (FILENAME ~ /^(include|examples|cuda)\//) {
+        if (FILENAME !~ /^cuda\// || target ~ /^(\.\.|host)\//) {
             breach("\"" target "\": only <mip/...> is allowed here")
         }
         next
@@ -85,6 +85,6 @@ END {
     exit n_breach > 0
 }'
 
-mapfile -t files < <(find include host cuda tests/plugins \
+mapfile -t files < <(find include host examples cuda tests/plugins \
     -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null | sort)
 awk -v table="$table" "$awk_program" "$table" "${files[@]}"

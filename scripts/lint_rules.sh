@@ -13,7 +13,7 @@ breach() {
     n_breach=$((n_breach + 1))
 }
 
-mapfile -t sources < <(find include host cuda tests scripts bench .ci Makefile \
+mapfile -t sources < <(find include host examples cuda tests scripts bench .ci Makefile \
     \( -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' -o -name '*.sh' -o -name '*.mk' -o -name \
     '*.py' -o -name Makefile \
     -o -path .ci/run \) -type f ! -path '*/__pycache__/*' | sort)

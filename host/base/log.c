@@ -40,6 +40,25 @@ log_level log_level_get(void) {
     return (log_level)atomic_load(&current_level);
 }
 
+void mip_log_set(mip_log_level level, mip_log_callback callback, void *user) {
+    log_sink_set(callback, user);
+    log_level_set(level);
+}
+
+void mip_log_get(mip_log_level *level, mip_log_callback *callback, void **user) {
+    if (level != NULL) {
+        *level = log_level_get();
+    }
+    pthread_mutex_lock(&sink_lock);
+    if (callback != NULL) {
+        *callback = current_sink;
+    }
+    if (user != NULL) {
+        *user = current_user;
+    }
+    pthread_mutex_unlock(&sink_lock);
+}
+
 bool log_level_parse(const char *name, log_level *out) {
     for (int i = LOG_DEBUG; i <= LOG_OFF; i++) {
         if (strcmp(name, level_names[i]) == 0) {

@@ -12,18 +12,16 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* The order matters: a level lets itself and everything above through. */
-typedef enum log_level {
-    LOG_DEBUG = 0,
-    LOG_INFO = 1,
-    LOG_WARN = 2,
-    LOG_ERROR = 3,
-    LOG_OFF = 4
-} log_level;
+#include <mip/log.h>
 
-/* log_sink - receives one finished line without newline; `user` is what was given
- * to log_sink_set. */
-typedef void (*log_sink)(log_level level, const char *message, void *user);
+/* The public types, by shorter names. */
+typedef mip_log_level log_level;
+typedef mip_log_callback log_sink;
+#define LOG_DEBUG MIP_LOG_DEBUG
+#define LOG_INFO MIP_LOG_INFO
+#define LOG_WARN MIP_LOG_WARN
+#define LOG_ERROR MIP_LOG_ERROR
+#define LOG_OFF MIP_LOG_OFF
 
 /* log_sink_set - where messages go from now on; NULL drops them (the default).
  * `user` is borrowed. */

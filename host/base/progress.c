@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 
-enum { BAR_CELLS = 28, TEXT_BYTES = 160 };
+enum { BAR_CELLS = 28, TEXT_BYTES = 160, LINE_BYTES = TEXT_BYTES + BAR_CELLS + 16 };
 
 static const double BAR_INTERVAL_S = 0.1;
 static const double PLAIN_INTERVAL_S = 5.0;
@@ -24,7 +24,7 @@ void progress_init(progress *p, progress_sink sink, void *user, double interval_
 /* Trailing blanks wipe what a longer text left on the line. */
 static void draw_bar(const progress_state *state, void *user) {
     FILE *stream = user;
-    char text[TEXT_BYTES];
+    char text[LINE_BYTES];
     progress_bar(state, text, sizeof text);
     fprintf(stream, "\r%-78s%s", text, state->finished ? "\n" : "");
     fflush(stream);
@@ -32,7 +32,7 @@ static void draw_bar(const progress_state *state, void *user) {
 
 static void draw_line(const progress_state *state, void *user) {
     FILE *stream = user;
-    char text[TEXT_BYTES];
+    char text[LINE_BYTES];
     progress_line(state, text, sizeof text);
     fprintf(stream, "%s\n", text);
     fflush(stream);

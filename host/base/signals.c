@@ -11,7 +11,10 @@
 
 #include "base/status_priv.h"
 
+enum { CANCELLED = -1 };
+
 static volatile sig_atomic_t requested;
+static char stack_memory[65536];
 
 static void on_signal(int number) {
     if (number == SIGINT && requested == SIGINT) {
@@ -26,8 +29,7 @@ static void on_signal(int number) {
  * of a signal: a handler on the same stack corrupts the heap. The kernel prefers the main thread
  * for signals to the process, so its stack alone needs the care. */
 static mip_status use_own_stack(void) {
-    static char memory[65536];
-    const stack_t own = {.ss_sp = memory, .ss_size = sizeof memory};
+    const stack_t own = {.ss_sp = stack_memory, .ss_size = sizeof stack_memory};
     if (sigaltstack(&own, NULL) != 0) {
         MIP_FAIL(MIP_E_IO, NULL, "cannot set the stack of signals: %s", strerror(errno));
     }
@@ -50,6 +52,21 @@ mip_status signals_install(void) {
     return MIP_OK;
 }
 
+bool signals_stack_lend(void) {
+    stack_t now;
+    return sigaltstack(NULL, &now) == 0 && (now.ss_flags & SS_DISABLE) != 0 &&
+           use_own_stack() == MIP_OK;
+}
+
+void signals_stack_return(void) {
+    const stack_t none = {.ss_flags = SS_DISABLE};
+    sigaltstack(&none, NULL);
+}
+
+void signals_cancel(void) {
+    requested = CANCELLED;
+}
+
 int signals_requested(void) {
     return (int)requested;
 }
@@ -57,7 +74,10 @@ int signals_requested(void) {
 mip_status signals_check(void) {
     const int number = signals_requested();
     if (number != 0) {
-        const char *name = number == SIGINT ? "SIGINT" : number == SIGTERM ? "SIGTERM" : "SIGUSR1";
+        const char *name = number == SIGINT      ? "SIGINT"
+                           : number == SIGTERM   ? "SIGTERM"
+                           : number == CANCELLED ? "mip_cancel"
+                                                 : "SIGUSR1";
         MIP_FAIL(MIP_E_CANCELLED, "the same command goes on from here",
                  "stopped by %s; the work so far is kept", name);
     }

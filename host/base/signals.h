@@ -8,13 +8,25 @@
 #ifndef MIP_BASE_SIGNALS_H
 #define MIP_BASE_SIGNALS_H
 
+#include <stdbool.h>
+
 #include <mip/status.h>
 
 /* signals_install - catch the three signals from now on; MIP_E_IO if the system refuses.
  * Called once by host/cli. */
 mip_status signals_install(void);
 
-/* signals_requested - 0, or the number of the signal that asked for a stop. Any thread. */
+/* signals_stack_lend - give the calling thread a stack for handlers (those installed with SA_ONSTACK)
+ * if it has none; whether it was lent. signals_stack_return takes it back. For one thread at a
+ * time. */
+bool signals_stack_lend(void);
+void signals_stack_return(void);
+
+/* signals_cancel - ask for a stop as a signal would. Any thread, also from a handler. */
+void signals_cancel(void);
+
+/* signals_requested - 0, or the number of the signal that asked for a stop (-1: signals_cancel did).
+ * Any thread. */
 int signals_requested(void);
 
 /* signals_check - MIP_OK, or MIP_E_CANCELLED with words that name the signal and say that

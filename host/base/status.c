@@ -37,6 +37,14 @@ const mip_error *mip_error_last(void) {
     return &last_error;
 }
 
+const char *mip_error_message(void) {
+    return last_error.what;
+}
+
+const char *mip_error_hint(void) {
+    return last_error.hint;
+}
+
 mip_status mip_error_set(mip_status code, const char *file, int line, const char *func,
                          const char *hint, const char *fmt, ...) {
     mip_error *e = &last_error;

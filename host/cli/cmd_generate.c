@@ -16,32 +16,13 @@
 
 enum { DEFAULT_NEW_TOKENS = 128, MAX_NEW_TOKENS = 1 << 20 };
 
-typedef struct generation_work {
-    const model *m;
-    const sequence *prompt;
-    generate_options options;
-    generated *out;
-} generation_work;
-
-static mip_status generate_work(exec *x, void *user) {
-    const generation_work *w = user;
-    MIP_TRY(generate_greedy(x, w->m, 1, w->prompt, &w->options, w->out));
-    if (x->dry) {
-        generated_free(w->out, 1);
-    }
-    return MIP_OK;
-}
-
-static mip_status generate_answer(const prompt_request *r, int64_t max_new_tokens,
-                                  const sequence *prompt, generated *out) {
+static mip_status answer_prompt(const prompt_request *r, int64_t max_new_tokens,
+                                const sequence *prompt, generated *out) {
     session s;
     MIP_TRY(session_open(&s, r->backend, r->model_dir, r->dtype));
-    generation_work work = {.m = &s.model,
-                            .prompt = prompt,
-                            .options = {.max_new_tokens = max_new_tokens,
-                                        .repetition_penalty = s.model.repetition_penalty},
-                            .out = out};
-    const mip_status status = exec_run_planned(&s.x, generate_work, &work);
+    const generate_options options = {.max_new_tokens = max_new_tokens,
+                                      .repetition_penalty = s.model.repetition_penalty};
+    const mip_status status = generate_answer(&s.x, &s.model, prompt, &options, out);
     session_close(&s);
     return status;
 }
@@ -104,7 +85,7 @@ static mip_status run(cli *c, const cli_args *args) {
                       "%s ends with the assistant's answer: nothing is left to say",
                       r.input.messages_path);
     }
-    MIP_TRY_GOTO(generate_answer(&r, max_new_tokens, &prompt.seq, &answer));
+    MIP_TRY_GOTO(answer_prompt(&r, max_new_tokens, &prompt.seq, &answer));
     MIP_TRY_GOTO(print_answer(&front, &answer, cli_flag(args, "json") > 0));
 out:
     generated_free(&answer, 1);

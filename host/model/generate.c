@@ -243,6 +243,28 @@ out:
     return status;
 }
 
+typedef struct answer_work {
+    const model *m;
+    const sequence *prompt;
+    const generate_options *options;
+    generated *out;
+} answer_work;
+
+static mip_status run_answer(exec *x, void *user) {
+    const answer_work *w = user;
+    MIP_TRY(generate_greedy(x, w->m, 1, w->prompt, w->options, w->out));
+    if (x->dry) {
+        generated_free(w->out, 1);
+    }
+    return MIP_OK;
+}
+
+mip_status generate_answer(exec *x, const model *m, const sequence *prompt,
+                           const generate_options *options, generated *out) {
+    answer_work work = {.m = m, .prompt = prompt, .options = options, .out = out};
+    return exec_run_planned(x, run_answer, &work);
+}
+
 void generated_free(generated *out, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
         free(out[i].ids);

@@ -28,6 +28,11 @@ typedef struct generated {
  * max_new_tokens and the penalty are positive; errors of prefill. */
 mip_status generate_greedy(exec *x, const model *m, int64_t n, const sequence *prompts,
                            const generate_options *options, generated *out);
+
+/* generate_answer - the answer to one prompt, with the memory it needs reserved first
+ * (exec_run_planned). Errors of generate_greedy; MIP_E_NOFIT. */
+mip_status generate_answer(exec *x, const model *m, const sequence *prompt,
+                           const generate_options *options, generated *out);
 void generated_free(generated *out, int64_t n);
 
 typedef struct continuation {

@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attr/fisher_vision.h"
 #include "attr/neuron_select.h"
-#include "attr/z_score_vision.h"
+#include "attr/score_sample.h"
 #include "base/build_info.h"
 #include "base/clock.h"
 #include "base/fs.h"
@@ -20,29 +19,6 @@
 #include "store/h5_attribution.h"
 
 static const char decisive_settings[] = "seed model.dtype data.forget attribute.";
-static const ig_reuse all_reuse = {.prefix = true, .clean_node = true};
-
-/* The work of one sample in one modality, as exec_run_planned wants it. */
-typedef struct sample_work {
-    const model *m;
-    const config_attribute *config;
-    const quadrature *rule;
-    labelled_sample sample;
-    attribution_modality modality;
-    attribution_sample *out;
-} sample_work;
-
-static mip_status run_sample(exec *x, void *user) {
-    const sample_work *w = user;
-    if (w->modality == ATTRIBUTION_VISION &&
-        w->config->vision_score == CONFIG_VISION_SCORE_Z_SCORE) {
-        return z_score_vision_sample(x, w->m, &w->sample, w->config, w->rule, w->out);
-    }
-    if (w->modality == ATTRIBUTION_VISION) {
-        return fisher_vision_sample(x, w->m, &w->sample, w->config, w->rule, all_reuse, w->out);
-    }
-    return ig_text_sample(x, w->m, &w->sample, w->config, w->rule, all_reuse, w->out);
-}
 
 /* Text samples have no vision path, in official mode picture samples no text path; everything else
  * the config asks for. */
@@ -144,8 +120,8 @@ static mip_status store_locked(scoring *s, int64_t i_sample, const attribution_s
 }
 
 /* A number that is not finite is told with its sample; the clean run does not know of samples. */
-static mip_status score_named(exec *x, sample_work *work) {
-    const mip_status status = exec_run_planned(x, run_sample, work);
+static mip_status score_named(exec *x, score_work *work) {
+    const mip_status status = exec_run_planned(x, score_sample, work);
     const char *id = work->sample.id;
     if (status == MIP_E_NUMERIC && strstr(mip_error_last()->what, id) == NULL) {
         char place[MIP_ERROR_HINT_BYTES];
@@ -166,12 +142,12 @@ static mip_status score_one(exec *x, int64_t unit, void *user) {
     MIP_TRY_GOTO(signals_check());
     MIP_TRY_GOTO(prompt_create_locked(s, r, &p));
     MIP_TRY_GOTO(attribution_sample_create(journal_spec(s->journal), s->modality, &out));
-    sample_work work = {.m = &s->e->session.model,
-                        .config = &s->e->config.attribute,
-                        .rule = s->rule,
-                        .sample = {.id = r->id, .seq = p.seq, .labels = p.labels},
-                        .modality = s->modality,
-                        .out = &out};
+    score_work work = {.m = &s->e->session.model,
+                       .config = &s->e->config.attribute,
+                       .rule = s->rule,
+                       .sample = {.id = r->id, .seq = p.seq, .labels = p.labels},
+                       .modality = s->modality,
+                       .out = &out};
     MIP_TRY_GOTO(score_named(x, &work));
     MIP_TRY_GOTO(store_locked(s, i_sample, &out));
 out:
@@ -385,13 +361,13 @@ static mip_status plan_one(experiment *e, const quadrature *rule, const record *
     prompt p = {0};
     exec_need one;
     MIP_TRY_GOTO(prompt_create(&e->maker, r, labels_of(e), &p));
-    sample_work work = {.m = &e->session.model,
-                        .config = &e->config.attribute,
-                        .rule = rule,
-                        .sample = {.id = r->id, .seq = p.seq, .labels = p.labels},
-                        .modality = m,
-                        .out = scratch};
-    MIP_TRY_GOTO(exec_plan(&e->session.x, run_sample, &work, &one));
+    score_work work = {.m = &e->session.model,
+                       .config = &e->config.attribute,
+                       .rule = rule,
+                       .sample = {.id = r->id, .seq = p.seq, .labels = p.labels},
+                       .modality = m,
+                       .out = scratch};
+    MIP_TRY_GOTO(exec_plan(&e->session.x, score_sample, &work, &one));
     exec_need_add(need, &one);
 out:
     prompt_destroy(&p);

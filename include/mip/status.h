@@ -8,6 +8,8 @@
 #ifndef MIP_STATUS_H
 #define MIP_STATUS_H
 
+#include <mip/export.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -49,11 +51,16 @@ typedef struct mip_error {
 
 /* mip_status_name - "MIP_E_SHAPE" for a code; "unknown status" for a number that is none.
  * Static string. */
-const char *mip_status_name(mip_status status);
+MIP_API const char *mip_status_name(mip_status status);
 
 /* mip_error_last - the calling thread's record of its last error. Borrowed; valid until
  * the next error on this thread. */
-const mip_error *mip_error_last(void);
+MIP_API const mip_error *mip_error_last(void);
+
+/* mip_error_message / mip_error_hint - what and hint of that record, for languages that call
+ * C but do not read its structs. Borrowed likewise. */
+MIP_API const char *mip_error_message(void);
+MIP_API const char *mip_error_hint(void);
 
 #ifdef __cplusplus
 }

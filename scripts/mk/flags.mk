@@ -36,7 +36,8 @@ LDLIBS := -ldnnl $(call pkg_libs,hdf5-serial,-lhdf5_serial) $(call pkg_libs,libc
 # System paths as -isystem, so that -Wconversion and -Wshadow judge our code only.
 CPPFLAGS := -Iinclude -Ihost -D_POSIX_C_SOURCE=200809L $(patsubst -I%,-isystem %,$(LIB_CPPFLAGS))
 WARN     := -Wall -Wextra -Wshadow -Werror
-CFLAGS   := -std=c11 $(OPT_FLAGS) $(WARN) -Wconversion -fPIC -fopenmp
+# The library shows what its public headers mark MIP_API and nothing else.
+CFLAGS   := -std=c11 $(OPT_FLAGS) $(WARN) -Wconversion -fPIC -fvisibility=hidden -fopenmp
 # gcc's shared libubsan beside libasan ignores log_path, and its reports would be lost
 # in Criterion's workers.
 LDFLAGS  := -fopenmp -Wl,--as-needed $(filter -fsanitize=%,$(OPT_FLAGS)) \

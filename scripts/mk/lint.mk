@@ -7,7 +7,7 @@ CPPCHECK     ?= cppcheck
 CLANG        ?= clang
 
 SOURCES := $(sort $(wildcard include/mip/*.h host/*/*.[ch] tests/unit/*/*.[ch] tests/support/*.[ch] \
-    tests/plugins/*.[ch] tests/preload/*.[ch] tests/fuzz/*.[ch] bench/*/*.[ch]))
+    tests/plugins/*.[ch] tests/preload/*.[ch] tests/fuzz/*.[ch] bench/*/*.[ch] examples/*.[ch]))
 HEADERS := $(filter %.h,$(SOURCES))
 
 ## lint: all checks of the source: format, layers, small rules, headers alone, clang, cppcheck

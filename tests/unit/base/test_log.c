@@ -74,3 +74,22 @@ Test(log, level_names_parse) {
     cr_assert_not(log_level_parse("loud", &level));
     cr_assert_eq(level, LOG_OFF);
 }
+
+Test(log, the_public_calls_set_and_tell_the_same_things) {
+    seen s = {0};
+    mip_log_level level = MIP_LOG_OFF;
+    mip_log_callback callback = NULL;
+    void *user = NULL;
+    mip_log_set(MIP_LOG_WARN, remember, &s);
+    log_info("below the level");
+    cr_expect_eq(s.n, 0);
+    log_warn("at the level");
+    cr_expect_eq(s.n, 1);
+    mip_log_get(&level, &callback, &user);
+    cr_expect_eq(level, MIP_LOG_WARN);
+    cr_expect_eq(callback, remember);
+    cr_expect_eq(user, (void *)&s);
+    mip_log_set(MIP_LOG_INFO, NULL, NULL);
+    mip_log_get(NULL, &callback, NULL);
+    cr_expect_null(callback);
+}

@@ -41,3 +41,24 @@ Test(signals, a_second_interrupt_ends_the_process, .signal = SIGINT) {
     raise(SIGINT);
     cr_assert_fail("still running");
 }
+
+Test(signals, a_stack_is_lent_to_a_thread_without_one) {
+    stack_t now;
+    const stack_t none = {.ss_flags = SS_DISABLE};
+    cr_assert_eq(sigaltstack(&none, NULL), 0);
+    cr_assert(signals_stack_lend());
+    cr_assert_eq(sigaltstack(NULL, &now), 0);
+    cr_expect_eq(now.ss_flags & SS_DISABLE, 0);
+    cr_expect_not(signals_stack_lend(), "it has one");
+    signals_stack_return();
+    cr_assert_eq(sigaltstack(NULL, &now), 0);
+    cr_expect_neq(now.ss_flags & SS_DISABLE, 0);
+}
+
+Test(signals, a_cancel_asks_for_a_stop_too) {
+    signals_cancel();
+    cr_expect_eq(signals_check(), MIP_E_CANCELLED);
+    cr_expect_not_null(strstr(mip_error_last()->what, "mip_cancel"));
+    signals_reset();
+    cr_expect_eq(signals_check(), MIP_OK);
+}
