@@ -72,6 +72,12 @@ void cli_print_help(const cmd_entry *entry);
  * 4 does not fit, 130 interrupted. */
 int cli_exit_code(mip_status status);
 
+/* The same in words, for help and manual. */
+extern const char cli_exit_codes[];
+
+/* What the program is, in one line. */
+extern const char cli_summary[];
+
 /* The table of all commands, in the order of `mip help`; ends with NULL. */
 extern const cmd_entry *const cli_commands[];
 

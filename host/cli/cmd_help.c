@@ -10,25 +10,24 @@
 #include "base/status_priv.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/completion.h"
+#include "cli/manual.h"
+#include "cli/print.h"
 #include "io/config.h"
 
 enum { MAX_TOPICS = 64 };
 
 static void print_commands(void) {
-    printf("mip - finds the influential neuron paths of a vision-language model and unlearns by "
-           "editing "
-           "them\n\nusage: mip COMMAND [arguments]\n\ncommands\n");
+    printf("mip - %s\n\nusage: mip COMMAND [arguments]\n\ncommands\n", cli_summary);
     for (int i = 0; cli_commands[i] != NULL; i++) {
         printf("  %-10s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
     }
-    printf(
-        "\nmore\n"
-        "  mip help COMMAND   options and examples of a command, also: mip COMMAND --help\n"
-        "  mip help config    every setting of a config file\n"
-        "  mip help env       every environment variable\n"
-        "\nexit codes\n"
-        "  0 ok, 1 failed, 2 wrong usage or config, 3 missing device or library, 4 does not fit in "
-        "memory,\n  130 interrupted (the work so far is kept)\n");
+    printf("\nmore\n"
+           "  mip help COMMAND   options and examples of a command, also: mip COMMAND --help\n"
+           "  mip help config    every setting of a config file\n"
+           "  mip help env       every environment variable\n"
+           "\nexit codes\n  %s\n",
+           cli_exit_codes);
 }
 
 static void print_env(void) {
@@ -64,7 +63,23 @@ static mip_status unknown_topic(arena *a, const char *typed) {
              typed);
 }
 
+static mip_status print_completion(void) {
+    str text;
+    str_init(&text);
+    const mip_status status = completion_append(&text);
+    print_exact(&text);
+    str_deinit(&text);
+    return status;
+}
+
 static mip_status run(cli *c, const cli_args *args) {
+    const char *man_dir = cli_value(args, "man", NULL);
+    if (man_dir != NULL) {
+        return manual_write(&c->memory, man_dir);
+    }
+    if (cli_flag(args, "bash")) {
+        return print_completion();
+    }
     if (args->n_words == 0) {
         print_commands();
         return MIP_OK;
@@ -85,13 +100,17 @@ static mip_status run(cli *c, const cli_args *args) {
     return MIP_OK;
 }
 
-static const cli_option options[] = {{.name = NULL}};
+static const cli_option options[] = {
+    {.name = "man", .value = "DIR", .help = "write the manual pages there (make install does)"},
+    {.name = "bash", .help = "print the completion script of bash: source <(mip help --bash)"},
+    {.name = NULL},
+};
 
 extern const cmd_entry cmd_help;
 const cmd_entry cmd_help = {
     .name = "help",
     .summary = "this list; help about a command, config files, environment variables",
-    .usage = "[COMMAND | config | env]",
+    .usage = "[COMMAND | config | env] [--man DIR | --bash]",
     .max_words = 1,
     .options = options,
     .examples = "  mip help generate\n  mip help config\n",

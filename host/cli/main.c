@@ -35,6 +35,14 @@ const cmd_entry *cli_find_command(const char *name) {
     return NULL;
 }
 
+const char cli_summary[] =
+    "finds the influential neuron paths of a vision-language model and unlearns by "
+    "editing them";
+
+const char cli_exit_codes[] =
+    "0 ok, 1 failed, 2 wrong usage or config, 3 missing device or library, 4 does not fit in "
+    "memory, 130 interrupted (the work so far is kept)";
+
 int cli_exit_code(mip_status status) {
     switch (status) {
     case MIP_OK:

@@ -57,4 +57,8 @@ const config_fixed *config_mode_fixed(config_mode mode);
 mip_status config_value_text(arena *a, const config_key *key, const mip_config *config,
                              const char **out);
 
+/* config_type_text - what the key accepts, as `mip help config` says it: "integer 1..64 samples".
+ * *out lives in arena a. */
+mip_status config_type_text(arena *a, const config_key *key, const char **out);
+
 #endif

@@ -65,20 +65,6 @@ static mip_status value_append(str *s, const config_key *key, const mip_config *
     MIP_FAIL(MIP_E_INTERNAL, NULL, "config key %s has no type", key->name);
 }
 
-mip_status config_value_text(arena *a, const config_key *key, const mip_config *config,
-                             const char **out) {
-    mip_status status = MIP_OK;
-    char *text = NULL;
-    str s;
-    str_init(&s);
-    MIP_TRY_GOTO(value_append(&s, key, config));
-    MIP_TRY_GOTO(arena_strdup(a, s.text, &text));
-    *out = text;
-out:
-    str_deinit(&s);
-    return status;
-}
-
 /* "attribute:" before the first key of a section; keys without a dot stand at the top level. */
 static mip_status config_append(str *s, const mip_config *config) {
     size_t n = 0;
@@ -163,6 +149,29 @@ static mip_status arena_text(arena *a, const str *s, const char **out) {
     MIP_TRY(arena_strndup(a, s->text, s->n_bytes, &copy));
     *out = copy;
     return MIP_OK;
+}
+
+mip_status config_value_text(arena *a, const config_key *key, const mip_config *config,
+                             const char **out) {
+    mip_status status = MIP_OK;
+    str s;
+    str_init(&s);
+    MIP_TRY_GOTO(value_append(&s, key, config));
+    MIP_TRY_GOTO(arena_text(a, &s, out));
+out:
+    str_deinit(&s);
+    return status;
+}
+
+mip_status config_type_text(arena *a, const config_key *key, const char **out) {
+    mip_status status = MIP_OK;
+    str s;
+    str_init(&s);
+    MIP_TRY_GOTO(type_append(&s, key));
+    MIP_TRY_GOTO(arena_text(a, &s, out));
+out:
+    str_deinit(&s);
+    return status;
 }
 
 mip_status config_write(arena *a, const mip_config *config, const char **out) {
