@@ -7,7 +7,8 @@
 #         (use this CPU's instructions)
 #         ROOMS="base io" builds and tests these rooms only (and base), in a folder of their own.
 # Parts   scripts/mk/flags.mk compiler and libraries, scripts/mk/test.mk tests, scripts/mk/fuzz.mk
-#         hostile input, scripts/mk/lint.mk checks of the source, scripts/mk/bench.mk the benchmark.
+#         hostile input, scripts/mk/lint.mk checks of the source, scripts/mk/bench.mk the benchmark,
+#         scripts/mk/install.mk what other programs use.
 
 .DEFAULT_GOAL := all
 .SUFFIXES:
@@ -72,6 +73,7 @@ include scripts/mk/test.mk
 include scripts/mk/fuzz.mk
 include scripts/mk/lint.mk
 include scripts/mk/bench.mk
+include scripts/mk/install.mk
 
 ## deps: install what is missing (Debian 12, Ubuntu 24.04); prints what it does
 .PHONY: deps
@@ -88,14 +90,6 @@ real: all $(B)/tests/test_text
 demo: deps
 	@$(MAKE) --no-print-directory $(PARALLEL) all
 	@scripts/demo.sh
-
-## install: program, library and headers under PREFIX (/usr/local)
-.PHONY: install
-install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include/mip
-	$(if $(PROGRAM),install -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/)
-	install -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib/
-	install -m 644 include/mip/*.h $(DESTDIR)$(PREFIX)/include/mip/
 
 ## clean: remove build/
 .PHONY: clean

@@ -15,8 +15,8 @@ packages=(
     # matrix products, store, files, tokenizer, pictures, hashes: what the program is linked with
     libdnnl-dev libhdf5-dev libyaml-dev libcjson-dev libpcre2-dev libutf8proc-dev
     libjpeg-dev libspng-dev libxxhash-dev libssl-dev zlib1g-dev
-    # tests and lint
-    libcriterion-dev hdf5-tools clang-format-14 cppcheck
+    # tests and lint: jq reads what --json prints, groff the manual pages
+    libcriterion-dev hdf5-tools jq groff-base clang-format-14 cppcheck
 )
 if [ "${1:-}" = --clang ]; then
     packages+=(clang libomp-dev)

@@ -5,6 +5,8 @@
 #             runs $MIP; one TAP line
 #         verdict NAME COMMAND...
 #             one TAP line by the command's exit status
+#         skip NAME WHY
+#             one TAP line of a test that cannot be made here
 #         finish
 #             the TAP plan; last line of a script
 # Leaves  what the last run printed in $work/out and $work/err. $work is removed at the end.
@@ -27,6 +29,12 @@ result() {
         echo "not ok $n_tests - $1"
         printf '%s\n' "$2" | sed 's/^/# /'
     fi
+}
+
+# skip NAME WHY
+skip() {
+    n_tests=$((n_tests + 1))
+    echo "ok $n_tests - $1 # SKIP $2"
 }
 
 verdict() {
