@@ -2,7 +2,7 @@
 /* host/cli/cmd_attribute.c - mip attribute CONFIG: scores, paths and the neurons to edit. */
 #include "cli/run_options.h"
 
-static const cli_option options[] = {CLI_SET_OPTION, {0}};
+static const cli_option options[] = {CLI_RUN_OPTIONS, {0}};
 
 static mip_status run(cli *c, const cli_args *args) {
     static const run_step steps[] = {run_attribute};
@@ -12,7 +12,7 @@ static mip_status run(cli *c, const cli_args *args) {
 const cmd_entry cmd_attribute = {
     .name = "attribute",
     .summary = "find the influential paths of the forget samples",
-    .usage = "CONFIG [--set KEY=VALUE]...",
+    .usage = "CONFIG [--set KEY=VALUE]... [--json]",
     .min_words = 1,
     .max_words = 1,
     .options = options,

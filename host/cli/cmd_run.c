@@ -2,7 +2,7 @@
 /* host/cli/cmd_run.c - mip run CONFIG: all stages, resumable. */
 #include "cli/run_options.h"
 
-static const cli_option options[] = {CLI_SET_OPTION, {0}};
+static const cli_option options[] = {CLI_RUN_OPTIONS, {0}};
 
 static mip_status run(cli *c, const cli_args *args) {
     static const run_step steps[] = {run_attribute, run_edit, run_eval, run_files};
@@ -13,7 +13,7 @@ const cmd_entry cmd_run = {
     .name = "run",
     .summary =
         "attribute, edit and evaluate; finished stages are skipped, an interrupted one goes on",
-    .usage = "CONFIG [--set KEY=VALUE]...",
+    .usage = "CONFIG [--set KEY=VALUE]... [--json]",
     .min_words = 1,
     .max_words = 1,
     .options = options,

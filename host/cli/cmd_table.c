@@ -8,13 +8,25 @@
 static const cli_option options[] = {
     {"reference", "RUN", false,
      "run folder of the retain-only model: the value forget cells aim at"},
+    {.name = "json", .help = "as JSON: counts, shares, intervals"},
     {0}};
+
+static mip_status write_json(arena *a, const cli_args *args, const char *reference, str *out) {
+    json_writer w = json_writer_start(out, true);
+    MIP_TRY(json_begin_object(&w, NULL));
+    MIP_TRY(summary_table_write(a, args->words, args->n_words, reference, &w));
+    MIP_TRY(json_end(&w));
+    return str_append(out, "\n");
+}
 
 static mip_status run(cli *c, const cli_args *args) {
     str text;
     str_init(&text);
-    const mip_status status = summary_table(&c->memory, args->words, args->n_words,
-                                            cli_value(args, "reference", NULL), &text);
+    const char *reference = cli_value(args, "reference", NULL);
+    const mip_status status =
+        cli_flag(args, "json") > 0
+            ? write_json(&c->memory, args, reference, &text)
+            : summary_table(&c->memory, args->words, args->n_words, reference, &text);
     print_exact(&text);
     str_deinit(&text);
     return status;
@@ -23,7 +35,7 @@ static mip_status run(cli *c, const cli_args *args) {
 const cmd_entry cmd_table = {
     .name = "table",
     .summary = "accuracies before and after, several runs side by side, with n and 95 % intervals",
-    .usage = "RUN... [--reference RUN]",
+    .usage = "RUN... [--reference RUN] [--json]",
     .min_words = 1,
     .max_words = 14,
     .options = options,

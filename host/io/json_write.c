@@ -73,6 +73,10 @@ mip_status json_put_f64(json_writer *w, const char *key, double value) {
     return json_append_f64(w->out, value);
 }
 
+mip_status json_put_f64_or_null(json_writer *w, const char *key, double value) {
+    return isfinite(value) ? json_put_f64(w, key, value) : json_put_string(w, key, NULL);
+}
+
 mip_status json_put_bool(json_writer *w, const char *key, bool value) {
     MIP_TRY(value_begin(w, key));
     return str_append(w->out, value ? "true" : "false");

@@ -36,6 +36,8 @@ mip_status json_end(json_writer *w); // closes the innermost level
 
 mip_status json_put_i64(json_writer *w, const char *key, int64_t value);
 mip_status json_put_f64(json_writer *w, const char *key, double value);
+/* json_put_f64_or_null - as json_put_f64, but NaN and Inf are written as null. */
+mip_status json_put_f64_or_null(json_writer *w, const char *key, double value);
 mip_status json_put_bool(json_writer *w, const char *key, bool value);
 mip_status json_put_string(json_writer *w, const char *key, const char *value); // NULL writes null
 

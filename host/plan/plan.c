@@ -108,6 +108,33 @@ mip_status plan_print(const plan *p, str *out) {
                       (double)(plan_peak_bytes(p) + p->program_bytes) / mib, time);
 }
 
+static mip_status write_stage(const plan *p, const plan_stage *s, json_writer *w) {
+    MIP_TRY(json_begin_object(w, NULL));
+    MIP_TRY(json_put_string(w, "name", s->name));
+    MIP_TRY(json_put_string(w, "unit", s->unit));
+    MIP_TRY(json_put_i64(w, "n", s->n_units));
+    MIP_TRY(json_put_i64(w, "work_bytes", (int64_t)s->work_bytes));
+    MIP_TRY(json_put_i64(w, "host_bytes", (int64_t)s->host_bytes));
+    MIP_TRY(json_put_f64(w, "flops", s->flops));
+    MIP_TRY(json_put_f64(w, "seconds", s->flops / p->flops_per_s));
+    return json_end(w);
+}
+
+mip_status plan_write(const plan *p, json_writer *w) {
+    MIP_TRY(json_put_string(w, "device", p->device));
+    MIP_TRY(json_put_i64(w, "available_bytes", (int64_t)p->available_bytes));
+    MIP_TRY(json_put_i64(w, "program_bytes", (int64_t)p->program_bytes));
+    MIP_TRY(json_put_i64(w, "weights_bytes", (int64_t)p->weights_bytes));
+    MIP_TRY(json_put_i64(w, "peak_bytes", (int64_t)plan_peak_bytes(p)));
+    MIP_TRY(json_put_bool(w, "fits", plan_peak_bytes(p) <= p->available_bytes));
+    MIP_TRY(json_put_f64(w, "flops_per_s", p->flops_per_s));
+    MIP_TRY(json_begin_array(w, "stages"));
+    for (int i = 0; i < p->n; i++) {
+        MIP_TRY(write_stage(p, &p->stages[i], w));
+    }
+    return json_end(w);
+}
+
 mip_status plan_check(const plan *p) {
     const plan_stage *most = hungriest(p);
     if (plan_peak_bytes(p) <= p->available_bytes) {

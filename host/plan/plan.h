@@ -4,11 +4,12 @@
  * What    The numbers come from dry runs of the stages themselves, so the plan counts
  *         what will be run. Seconds are operations over a rate measured for a tenth
  *         of a second: an order of magnitude. The edit is counted with its longest row.
- * Tested  tests/unit/plan/test_plan.c */
+ * Tested  tests/unit/plan/test_plan.c, tests/cli/json.sh */
 #ifndef MIP_PLAN_PLAN_H
 #define MIP_PLAN_PLAN_H
 
 #include "base/str.h"
+#include "io/json_write.h"
 #include "ops/exec.h"
 
 enum { PLAN_MAX_STAGES = 8 };
@@ -45,6 +46,9 @@ size_t plan_peak_bytes(const plan *p);
 
 /* plan_print - the table, appended to out. */
 mip_status plan_print(const plan *p, str *out);
+
+/* plan_write - the same numbers as members of an open JSON object, and whether it fits. */
+mip_status plan_write(const plan *p, json_writer *w);
 
 /* plan_check - MIP_E_NOFIT if the peak is above what is available: both numbers, the stage,
  * and what to change. */

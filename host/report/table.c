@@ -14,6 +14,7 @@
 
 enum { HEAD_COLUMNS = 4, MAX_ROWS = 1 + EVAL_SETS * CELL_TASKS * RECORD_MODALITIES * 3 };
 
+static const char *const task_words[CELL_TASKS] = {"choice", "answer", "cloze"};
 static const char NOT_MEASURED[] = "not measured";
 
 /* The table as text: [n_rows][HEAD_COLUMNS + n_columns]; row 0 is the heading. */
@@ -95,11 +96,10 @@ typedef struct row_key {
 
 static mip_status describe(arena *a, const row_key *key, const cell *const *cells, int n_columns,
                            const char **out) {
-    static const char *const tasks[CELL_TASKS] = {"choice", "answer", "cloze"};
     char *text = NULL;
     if (key->kind == ROW_ACCURACY) {
         MIP_TRY(arena_printf(a, &text, "%s, %s, %s", eval_set_name(key->set),
-                             record_modality_name(key->modality), tasks[key->task]));
+                             record_modality_name(key->modality), task_words[key->task]));
     } else if (key->kind == ROW_UNREADABLE) {
         MIP_TRY(arena_strdup(a, "  unreadable", &text));
     } else {
@@ -233,24 +233,120 @@ static mip_status load_column(arena *a, const table_column *c, cell_table *out) 
     return aggregate_records(&records, sha, out);
 }
 
+/* The cells of every column, in the arena. */
+static mip_status load_columns(arena *a, const table_column *columns, int n_columns,
+                               cell_table **out) {
+    if (n_columns < 1 || n_columns > TABLE_MAX_COLUMNS) {
+        MIP_FAIL(MIP_E_ARG, NULL, "%d columns, expected 1 to %d", n_columns, TABLE_MAX_COLUMNS);
+    }
+    MIP_TRY(ARENA_NEW(a, n_columns, out));
+    for (int i = 0; i < n_columns; i++) {
+        MIP_TRY(load_column(a, &columns[i], &(*out)[i]));
+    }
+    return MIP_OK;
+}
+
 mip_status table_append(const table_column *columns, int n_columns, str *out) {
     arena a;
     grid *g = NULL;
     cell_table *tables = NULL;
     mip_status status = MIP_OK;
-    if (n_columns < 1 || n_columns > TABLE_MAX_COLUMNS) {
-        MIP_FAIL(MIP_E_ARG, NULL, "%d columns, expected 1 to %d", n_columns, TABLE_MAX_COLUMNS);
-    }
     arena_init(&a);
+    MIP_TRY_GOTO(load_columns(&a, columns, n_columns, &tables));
     MIP_TRY_GOTO(ARENA_NEW(&a, 1, &g));
-    MIP_TRY_GOTO(ARENA_NEW(&a, n_columns, &tables));
     g->memory = &a;
-    for (int i = 0; i < n_columns; i++) {
-        MIP_TRY_GOTO(load_column(&a, &columns[i], &tables[i]));
-    }
     MIP_TRY_GOTO(fill_grid(g, columns, n_columns, tables));
     MIP_TRY_GOTO(print_grid(g, out));
     MIP_TRY_GOTO(print_notes(columns, n_columns, out));
+out:
+    arena_deinit(&a);
+    return status;
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------ */
+
+/* {"n": 45, "k": 3, "share": 0.07, "low": 0.02, "high": 0.18} */
+static mip_status write_counts(json_writer *w, const char *key, const cell *c, row_kind kind) {
+    int64_t k = 0;
+    int64_t n = 0;
+    counts_of(c, kind, &k, &n);
+    if (n == 0) {
+        return MIP_OK;
+    }
+    const interval i = wilson_95(k, n);
+    MIP_TRY(json_begin_object(w, key));
+    MIP_TRY(json_put_i64(w, "n", n));
+    MIP_TRY(json_put_i64(w, "k", k));
+    MIP_TRY(json_put_f64(w, "share", (double)k / (double)n));
+    MIP_TRY(json_put_f64(w, "low", i.low));
+    MIP_TRY(json_put_f64(w, "high", i.high));
+    return json_end(w);
+}
+
+static mip_status write_value(json_writer *w, const cell *c) {
+    MIP_TRY(json_begin_object(w, NULL));
+    MIP_TRY(write_counts(w, "right", c, ROW_ACCURACY));
+    MIP_TRY(write_counts(w, "unreadable", c, ROW_UNREADABLE));
+    MIP_TRY(write_counts(w, "right_by_likelihood", c, ROW_LIKELIHOOD));
+    if (c->n_likelihood > 0) {
+        MIP_TRY(json_put_f64(w, "chance", c->likelihood_chance / (double)c->n_likelihood));
+    }
+    return json_end(w);
+}
+
+static mip_status write_cell(json_writer *w, const row_key *key, int n_columns,
+                             const cell *const *cells) {
+    MIP_TRY(json_begin_object(w, NULL));
+    MIP_TRY(json_put_string(w, "cell", cell_name(key->set, key->task, key->modality)));
+    MIP_TRY(json_put_string(w, "set", eval_set_name(key->set)));
+    MIP_TRY(json_put_string(w, "modality", record_modality_name(key->modality)));
+    MIP_TRY(json_put_string(w, "task", task_words[key->task]));
+    MIP_TRY(json_begin_array(w, "values"));
+    for (int i = 0; i < n_columns; i++) {
+        MIP_TRY(write_value(w, cells[i]));
+    }
+    MIP_TRY(json_end(w));
+    return json_end(w);
+}
+
+static mip_status write_columns(json_writer *w, const table_column *columns, int n_columns) {
+    MIP_TRY(json_begin_array(w, "columns"));
+    for (int i = 0; i < n_columns; i++) {
+        MIP_TRY(json_begin_object(w, NULL));
+        MIP_TRY(json_put_string(w, "title", columns[i].title));
+        MIP_TRY(json_put_string(w, "path", columns[i].path));
+        MIP_TRY(json_put_string(w, "model_sha", columns[i].model_sha));
+        MIP_TRY(json_put_bool(w, "reference", columns[i].is_reference));
+        MIP_TRY(json_end(w));
+    }
+    return json_end(w);
+}
+
+static mip_status write_cells(json_writer *w, int n_columns, const cell_table *tables) {
+    MIP_TRY(json_begin_array(w, "cells"));
+    for (int i = 0; i < EVAL_SETS * CELL_TASKS * RECORD_MODALITIES; i++) {
+        const row_key key = {.set = (eval_set)(i / (CELL_TASKS * RECORD_MODALITIES)),
+                             .task = (record_task)(i / RECORD_MODALITIES % CELL_TASKS),
+                             .modality = (record_modality)(i % RECORD_MODALITIES)};
+        const cell *cells[TABLE_MAX_COLUMNS];
+        for (int c = 0; c < n_columns; c++) {
+            cells[c] = &tables[c].at[key.set][key.task][key.modality];
+        }
+        if (common_n(cells, n_columns, ROW_ACCURACY) != 0) {
+            MIP_TRY(write_cell(w, &key, n_columns, cells));
+        }
+    }
+    return json_end(w);
+}
+
+mip_status table_write(const table_column *columns, int n_columns, json_writer *w) {
+    arena a;
+    cell_table *tables = NULL;
+    mip_status status = MIP_OK;
+    arena_init(&a);
+    MIP_TRY_GOTO(load_columns(&a, columns, n_columns, &tables));
+    MIP_TRY_GOTO(write_columns(w, columns, n_columns));
+    MIP_TRY_GOTO(write_cells(w, n_columns, tables));
 out:
     arena_deinit(&a);
     return status;

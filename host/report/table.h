@@ -7,7 +7,7 @@
  *         n, 95 % Wilson intervals, and an arrow for
  *         what is wanted. The text is Markdown with padded columns, so that it also reads
  *              well on a terminal.
- * Tested  tests/unit/report/test_table.c */
+ * Tested  tests/unit/report/test_table.c, tests/cli/json.sh */
 #ifndef MIP_REPORT_TABLE_H
 #define MIP_REPORT_TABLE_H
 
@@ -16,6 +16,7 @@
 #include <mip/status.h>
 
 #include "base/str.h"
+#include "io/json_write.h"
 
 typedef struct table_column {
     const char *title;     // "vanilla", "edited", "random control", "retain-only"
@@ -31,5 +32,9 @@ enum { TABLE_MAX_COLUMNS = 16 };
  *   error  MIP_E_ARG no column or too many, or a file of several models without model_sha;
  *          MIP_E_IO, MIP_E_FORMAT of the files; MIP_E_FORMAT a file without records */
 mip_status table_append(const table_column *columns, int n_columns, str *out);
+
+/* table_write - the same cells as members "columns" and "cells" of an open JSON object: counts,
+ * shares and intervals of every column that measured the cell. Errors as table_append. */
+mip_status table_write(const table_column *columns, int n_columns, json_writer *w);
 
 #endif

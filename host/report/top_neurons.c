@@ -205,7 +205,7 @@ static mip_status write_layer(const top_layer *l, const layer_quality *q, int64_
         MIP_TRY(json_begin_object(w, NULL));
         MIP_TRY(json_put_i64(w, "neuron", one->neuron));
         MIP_TRY(json_put_i64(w, "samples", one->n_samples));
-        MIP_TRY(json_put_f64(w, "score", one->score));
+        MIP_TRY(json_put_f64_or_null(w, "score", one->score));
         MIP_TRY(json_put_bool(w, "edited", one->edited));
         MIP_TRY(json_end(w));
     }

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/str.h"
+#include "io/json_write.h"
 
 /* summary_neurons - the `n` top neurons of every layer and modality of an attribution.h5,
  * appended to out. */
@@ -23,5 +24,11 @@ mip_status summary_table(arena *a, const char *const *run_dirs, int n_runs,
 
 /* summary_files - the result files of a run folder that exist, one per line. */
 mip_status summary_files(arena *a, const char *run_dir, str *out);
+
+/* summary_*_write - the same three as members of an open JSON object. */
+mip_status summary_neurons_write(arena *a, const char *h5_path, int n, json_writer *w);
+mip_status summary_table_write(arena *a, const char *const *run_dirs, int n_runs,
+                               const char *reference_dir, json_writer *w);
+mip_status summary_files_write(arena *a, const char *run_dir, json_writer *w);
 
 #endif

@@ -77,3 +77,16 @@ Test(json_write, nan_and_inf_are_refused) {
     cr_assert_eq(s.n_bytes, 0);
     str_deinit(&s);
 }
+
+Test(json_write, what_is_no_number_may_be_null) {
+    str s;
+    str_init(&s);
+    json_writer w = json_writer_start(&s, false);
+    ASSERT_OK(json_begin_array(&w, NULL));
+    ASSERT_OK(json_put_f64_or_null(&w, NULL, (double)NAN));
+    ASSERT_OK(json_put_f64_or_null(&w, NULL, 0.5));
+    ASSERT_OK(json_put_f64_or_null(&w, NULL, (double)INFINITY));
+    ASSERT_OK(json_end(&w));
+    cr_assert_str_eq(s.text, "[null,0.5,null]");
+    str_deinit(&s);
+}
