@@ -49,7 +49,8 @@ static mip_status inspect_folder(arena *a, const char *dir, const inspect_option
 static mip_status run(cli *c, const cli_args *args) {
     const char *path = args->words[0];
     inspect_options options = {.json = cli_flag(args, "json") > 0,
-                               .scan = cli_flag(args, "scan") > 0};
+                               .scan = cli_flag(args, "scan") > 0,
+                               .layout = cli_flag(args, "layout") > 0};
     int64_t n_top = 0;
     MIP_TRY(cli_int(args, "top", 1, MAX_TOP, DEFAULT_TOP, &n_top));
     options.n_top = (int)n_top;
@@ -72,7 +73,8 @@ static mip_status run(cli *c, const cli_args *args) {
 static const cli_option options_table[] = {
     {.name = "json", .help = "as JSON"},
     {.name = "scan", .help = "read all weights and name those with NaN or Inf"},
-    {.name = "top", .value = "N", .help = "neurons shown per layer of a run (5)"},
+    {.name = "top", .value = "N", .help = "neurons shown per layer of a run or trace (5)"},
+    {.name = "layout", .help = "of an .h5 file of a run: its datasets, not what they mean"},
     {.name = NULL},
 };
 
@@ -80,7 +82,7 @@ extern const cmd_entry cmd_inspect;
 const cmd_entry cmd_inspect = {
     .name = "inspect",
     .summary = "what is in a checkpoint, a run folder, an .h5 or .safetensors file",
-    .usage = "FILE|DIR [--json] [--scan] [--top N]",
+    .usage = "FILE|DIR [--json] [--scan] [--top N] [--layout]",
     .min_words = 1,
     .max_words = 1,
     .options = options_table,

@@ -11,8 +11,9 @@
 
 typedef struct inspect_options {
     bool json;
-    bool scan; // weights: look for NaN and Inf
-    int n_top; // scores: neurons shown per layer
+    bool scan;   // weights: look for NaN and Inf
+    bool layout; // an .h5 file: its datasets as they are
+    int n_top;   // scores: neurons shown per layer
 } inspect_options;
 
 /* inspect_tensors - the tensors of a .safetensors file, or of a folder of them.
@@ -23,7 +24,7 @@ mip_status inspect_tensors(arena *a, const char *path, const inspect_options *op
  * Errors as inspect_tensors. */
 mip_status inspect_checkpoint(arena *a, const char *dir, const inspect_options *options);
 
-/* inspect_run - a run folder, or one of its .h5 files. Errors of reading. */
+/* inspect_run - a run folder, or an .h5 file. Errors of reading. */
 mip_status inspect_run(arena *a, const char *path, const inspect_options *options);
 
 #endif

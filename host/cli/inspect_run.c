@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "base/status_priv.h"
 #include "cli/inspect.h"
+#include "cli/inspect_h5.h"
 #include "cli/inspect_store.h"
 #include "cli/print.h"
 #include "run/run_manifest.h"
@@ -73,16 +74,25 @@ static mip_status write_run(arena *a, const char *dir, int n_top, json_writer *w
     return MIP_OK;
 }
 
-static mip_status print(arena *a, const char *path, bool is_folder, const inspect_options *options,
-                        str *out) {
-    const int n_top = options->n_top;
-    if (!options->json) {
-        return is_folder ? append_run(a, path, n_top, out)
-                         : inspect_store_append(a, path, n_top, out);
+static mip_status append(arena *a, const char *path, const inspect_options *options, str *out) {
+    if (fs_is_dir(path)) {
+        return append_run(a, path, options->n_top, out);
     }
+    return options->layout ? inspect_h5_append(a, path, options->n_top, out)
+                           : inspect_store_append(a, path, options->n_top, out);
+}
+
+static mip_status write_object(arena *a, const char *path, const inspect_options *options,
+                               str *out) {
     json_writer w = json_writer_start(out, true);
     MIP_TRY(json_begin_object(&w, NULL));
-    MIP_TRY(is_folder ? write_run(a, path, n_top, &w) : inspect_store_write(a, path, n_top, &w));
+    if (fs_is_dir(path)) {
+        MIP_TRY(write_run(a, path, options->n_top, &w));
+    } else if (options->layout) {
+        MIP_TRY(inspect_h5_write(a, path, options->n_top, &w));
+    } else {
+        MIP_TRY(inspect_store_write(a, path, options->n_top, &w));
+    }
     MIP_TRY(json_end(&w));
     return str_append(out, "\n");
 }
@@ -90,7 +100,8 @@ static mip_status print(arena *a, const char *path, bool is_folder, const inspec
 mip_status inspect_run(arena *a, const char *path, const inspect_options *options) {
     str text;
     str_init(&text);
-    const mip_status status = print(a, path, fs_is_dir(path), options, &text);
+    const mip_status status =
+        options->json ? write_object(a, path, options, &text) : append(a, path, options, &text);
     if (status == MIP_OK) {
         print_exact(&text);
     }

@@ -6,16 +6,21 @@
 #include <string.h>
 
 #include "base/status_priv.h"
+#include "cli/inspect_h5.h"
 #include "report/top_neurons.h"
 #include "store/h5.h"
 #include "store/h5_attribution.h"
 #include "store/h5_edit.h"
 #include "tensor/dtype.h"
 
-static mip_status is_edit(const char *path, bool *out) {
+typedef enum store_kind { STORE_ATTRIBUTION, STORE_EDIT, STORE_OTHER } store_kind;
+
+static mip_status kind_of(const char *path, store_kind *out) {
     h5_file *file = NULL;
     MIP_TRY(h5_open(path, &file));
-    *out = h5_exists(file, "/tensors");
+    *out = h5_exists(file, "/tensors")           ? STORE_EDIT
+           : h5_exists(file, "/sample/n_tokens") ? STORE_ATTRIBUTION
+                                                 : STORE_OTHER;
     return h5_close(&file);
 }
 
@@ -129,13 +134,29 @@ static mip_status write_edit(arena *a, const char *path, json_writer *w) {
 }
 
 mip_status inspect_store_append(arena *a, const char *path, int n_top, str *out) {
-    bool edit = false;
-    MIP_TRY(is_edit(path, &edit));
-    return edit ? append_edit(a, path, out) : append_attribution(a, path, n_top, out);
+    store_kind kind = STORE_OTHER;
+    MIP_TRY(kind_of(path, &kind));
+    switch (kind) {
+    case STORE_EDIT:
+        return append_edit(a, path, out);
+    case STORE_ATTRIBUTION:
+        return append_attribution(a, path, n_top, out);
+    case STORE_OTHER:
+        break;
+    }
+    return inspect_h5_append(a, path, n_top, out);
 }
 
 mip_status inspect_store_write(arena *a, const char *path, int n_top, json_writer *w) {
-    bool edit = false;
-    MIP_TRY(is_edit(path, &edit));
-    return edit ? write_edit(a, path, w) : write_attribution(a, path, n_top, w);
+    store_kind kind = STORE_OTHER;
+    MIP_TRY(kind_of(path, &kind));
+    switch (kind) {
+    case STORE_EDIT:
+        return write_edit(a, path, w);
+    case STORE_ATTRIBUTION:
+        return write_attribution(a, path, n_top, w);
+    case STORE_OTHER:
+        break;
+    }
+    return inspect_h5_write(a, path, n_top, w);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cli/inspect_store.h - what an .h5 file of a run holds: scores and paths, or edited rows. */
+/* host/cli/inspect_store.h - what an .h5 file holds: scores and paths, edited rows, or anything
+ * else (inspect_h5.h). */
 #ifndef MIP_CLI_INSPECT_STORE_H
 #define MIP_CLI_INSPECT_STORE_H
 
@@ -7,7 +8,7 @@
 #include "io/json_write.h"
 
 /* inspect_store_append / _write - as lines of text; as members of an open JSON object. n_top:
- * neurons shown per layer. MIP_E_FORMAT if it is neither kind of file. */
+ * neurons shown per layer. Errors of reading. */
 mip_status inspect_store_append(arena *a, const char *path, int n_top, str *out);
 mip_status inspect_store_write(arena *a, const char *path, int n_top, json_writer *w);
 

@@ -90,9 +90,6 @@ mip_status layer_quality_append_missed(const layer_quality *layers, int64_t n, s
 }
 
 /* JSON has no NaN: what is not known is null. */
-static mip_status put_or_null(json_writer *w, const char *key, double value) {
-    return isfinite(value) ? json_put_f64(w, key, value) : json_put_string(w, key, NULL);
-}
 
 mip_status layer_quality_write(const layer_quality *q, json_writer *w) {
     MIP_TRY(json_begin_object(w, "quality"));
@@ -100,14 +97,14 @@ mip_status layer_quality_write(const layer_quality *q, json_writer *w) {
     MIP_TRY(json_put_i64(w, "integrals", q->n_integrals));
     MIP_TRY(json_put_i64(w, "converged", q->n_converged));
     MIP_TRY(json_put_i64(w, "refined", q->n_refined));
-    MIP_TRY(put_or_null(w, "completeness", q->completeness));
-    MIP_TRY(put_or_null(w, "completeness_abs", q->completeness_abs));
-    MIP_TRY(put_or_null(w, "worst", q->worst));
-    MIP_TRY(put_or_null(w, "nodes", q->n_nodes));
+    MIP_TRY(json_put_f64_or_null(w, "completeness", q->completeness));
+    MIP_TRY(json_put_f64_or_null(w, "completeness_abs", q->completeness_abs));
+    MIP_TRY(json_put_f64_or_null(w, "worst", q->worst));
+    MIP_TRY(json_put_f64_or_null(w, "nodes", q->n_nodes));
     MIP_TRY(json_put_i64(w, "most_nodes", q->most_nodes));
-    MIP_TRY(put_or_null(w, "moved", q->moved));
-    MIP_TRY(put_or_null(w, "concentration", q->concentration));
-    MIP_TRY(put_or_null(w, "kth_ratio", q->kth_ratio));
-    MIP_TRY(put_or_null(w, "path_share", q->path_share));
+    MIP_TRY(json_put_f64_or_null(w, "moved", q->moved));
+    MIP_TRY(json_put_f64_or_null(w, "concentration", q->concentration));
+    MIP_TRY(json_put_f64_or_null(w, "kth_ratio", q->kth_ratio));
+    MIP_TRY(json_put_f64_or_null(w, "path_share", q->path_share));
     return json_end(w);
 }

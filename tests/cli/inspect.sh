@@ -79,6 +79,20 @@ expect "an .h5 file that is none" 1 err='attribution.h5' -- inspect "$work/run/a
 expect "a run folder with such a file" 1 err='attribution.h5' -- inspect "$work/run"
 expect "--top 0" 2 err='--top 0: expected a whole number from 1' -- inspect "$work/run" --top 0
 
+# A trace, and any other HDF5 file.
+expect "a trace is made" 0 -- trace --model "$tiny/model" --prompt "Who?" --answer "x" \
+    --out "$work/trace.h5"
+expect "a trace: attributes, arrays with named dimensions, neurons" 0 out='^hdf5 ' \
+    out='program +mip$' out='/logits +F32 +\[token [0-9]+, vocab 400\]' \
+    out='scores of the next token' out='^text: neurons that move the loss most' \
+    out='^ +2   [0-9]+ -?[0-9.e+-]+ ' no_out='^vision:' -- inspect "$work/trace.h5"
+"$MIP" inspect "$work/trace.h5" --json --top 2 >"$work/out"
+verdict "its JSON" jq -e '.kind == "hdf5" and (.objects[] | select(.name == "/hidden")
+    | .dims == ["text_state", "token", "text_width"] and .shape[2] == 64)
+    and ([.text.layers[].neurons | length] == [2, 2, 2])' "$work/out"
+"$MIP" trace --model "$tiny/model" --prompt "Who?" --tensor hidden --out "$work/part.h5" >/dev/null
+expect "one without neurons" 0 out='/hidden' no_out='neurons that move' -- inspect "$work/part.h5"
+
 expect "nothing there" 1 err='does not exist' -- inspect "$work/none"
 expect "a folder of something else" 1 err='neither a checkpoint nor a run folder' \
     err='hint: .*mip check' -- \

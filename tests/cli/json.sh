@@ -50,6 +50,12 @@ json "its numbers are those of the text" '.cells[] | select(.cell == "CVQA") | .
 verdict "(which has n 20, too)" grep -qE '\| 20 +\|' "$work/text"
 json "inspect of a checkpoint" '.kind == "checkpoint" and .text.layers == 3' inspect "$tiny/model"
 json "inspect of a run" '.kind == "run" and .stages.eval and ."attribution.h5".text' inspect "$run"
+json "inspect of scores" '.kind == "attribution" and (.text.layers | length) == 3' \
+    inspect "$run/attribution.h5"
+json "inspect of edited rows" '.kind == "edit" and .rows > 0' inspect "$run/edit.h5"
+json "inspect of the layout" '.objects[] | select(.name == "/text/path")
+    | .dims == ["sample", "layer", "rank"] and .shape == [12, 3, 5]' \
+    inspect "$run/attribution.h5" --layout
 json "edit --undo" '.restored_files == 1' edit --undo "$run"
 
 commands=$("$MIP" help | sed -n '/^commands$/,/^$/s/^  \([a-z]*\) .*/\1/p')
