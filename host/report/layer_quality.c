@@ -89,8 +89,6 @@ mip_status layer_quality_append_missed(const layer_quality *layers, int64_t n, s
                : MIP_OK;
 }
 
-/* JSON has no NaN: what is not known is null. */
-
 mip_status layer_quality_write(const layer_quality *q, json_writer *w) {
     MIP_TRY(json_begin_object(w, "quality"));
     MIP_TRY(json_put_i64(w, "samples", q->n_samples));
