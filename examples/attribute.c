@@ -2,7 +2,7 @@
 /* examples/attribute.c - which neurons carry an answer? The C library in one page.
  *
  * Usage   attribute MODEL QUESTION ANSWER [PICTURE]...
- *         attribute demo/model/vanilla "What is the name of this person?" "Ida Nyberg" face.png
+ *         attribute demo/model/vanilla "Who is this person?" "Nobody." face.png
  * Prints  what the model says itself, the log probability of ANSWER, and per layer the neurons of
  *         the greedy path, best first.
  * Build   cc -o attribute attribute.c $(pkg-config --cflags --libs mip) */
@@ -77,7 +77,7 @@ int main(int argc, char **argv) {
     const char *const *pictures = (const char *const *)argv + 4;
     mip_model *model = NULL;
     mip_prompt *prompt = NULL;
-    mip_status status = mip_model_open(argv[1], NULL, &model);
+    mip_status status = mip_model_open(argv[1], NULL, 0, &model);
     if (status == MIP_OK) {
         status = say(model, argv[2], n_pictures, pictures);
     }

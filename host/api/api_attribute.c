@@ -1,42 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/api/api_attribute.c - neuron scores of one prompt into the caller's buffers.
  *
- * How     The settings go through the schema of config files, so names, ranges and messages are
- *         those of `mip attribute`; the same score_sample computes.
+ * How     score_sample computes, as in `mip attribute`.
  * Tested  tests/unit/api/test_api_attribute.c, tests/cli/library.sh (equal to `mip attribute`) */
-#include <stdio.h>
 #include <string.h>
 
 #include "api/api_call.h"
 #include "api/api_model.h"
+#include "api/api_settings.h"
 #include "attr/score_sample.h"
 #include "base/status_priv.h"
-#include "io/config.h"
 
 _Static_assert((int)MIP_TEXT == (int)ATTRIBUTION_TEXT && (int)MIP_VISION == (int)ATTRIBUTION_VISION,
                "the public numbers are those of the store");
-
-/* The caller's settings, what the schema wants beside them, and top_k last. */
-static mip_status read_settings(arena *a, const char *const *settings, int n, int64_t top_k,
-                                mip_config *out) {
-    const char **sets = NULL;
-    char *last = NULL;
-    for (int i = 0; i < n; i++) {
-        if (strncmp(settings[i], "attribute.", strlen("attribute.")) != 0) {
-            MIP_FAIL(MIP_E_CONFIG, "see: mip help config",
-                     "setting \"%.100s\": expected attribute.KEY=VALUE", settings[i]);
-        }
-    }
-    MIP_TRY(ARENA_NEW(a, n + 3, &sets));
-    MIP_TRY(arena_printf(a, &last, "attribute.top_k=%lld", (long long)top_k));
-    sets[0] = "model.path=unused";
-    sets[1] = "data.path=unused";
-    for (int i = 0; i < n; i++) {
-        sets[2 + i] = settings[i];
-    }
-    sets[n + 2] = last;
-    return config_load(a, NULL, sets, (size_t)n + 3, out);
-}
 
 static mip_status check(const mip_model *m, const mip_prompt *prompt, mip_modality modality,
                         const mip_attribution *out) {
@@ -106,14 +82,17 @@ static mip_status attribute(mip_model *m, const mip_prompt *prompt, mip_modality
 
 mip_status mip_attribute(mip_model *m, const mip_prompt *prompt, mip_modality modality,
                          const char *const *settings, int n_settings, mip_attribution *out) {
+    static const char *const keys[] = {"attribute.", NULL};
     api_call call;
     arena memory;
     mip_config config;
+    char *top_k = NULL;
     mip_status status = MIP_OK;
     MIP_TRY(api_call_begin(&call));
     arena_init(&memory);
     MIP_TRY_GOTO(check(m, prompt, modality, out));
-    MIP_TRY_GOTO(read_settings(&memory, settings, n_settings, out->top_k, &config));
+    MIP_TRY_GOTO(arena_printf(&memory, &top_k, "attribute.top_k=%lld", (long long)out->top_k));
+    MIP_TRY_GOTO(api_settings_load(&memory, keys, settings, n_settings, top_k, &config));
     MIP_TRY_GOTO(attribute(m, prompt, modality, &config, out));
 out:
     arena_deinit(&memory);

@@ -8,16 +8,17 @@
 #include <string.h>
 
 #include "api/api_call.h"
+#include "api/api_settings.h"
 #include "base/status_priv.h"
 #include "base/str.h"
 #include "model/generate.h"
 
-static mip_status open_model(const char *dir, const char *backend, mip_model **out) {
+static mip_status open_model(const char *dir, const mip_config *config, mip_model **out) {
     mip_model *m = calloc(1, sizeof *m);
     if (m == NULL) {
         MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate a model handle");
     }
-    const mip_status status = session_open(&m->session, backend != NULL ? backend : "auto", dir);
+    const mip_status status = session_open(&m->session, config->device.backend, dir);
     if (status != MIP_OK) {
         free(m);
         return mip_error_pass(status, __FILE__, __LINE__, __func__);
@@ -26,11 +27,21 @@ static mip_status open_model(const char *dir, const char *backend, mip_model **o
     return MIP_OK;
 }
 
-mip_status mip_model_open(const char *dir, const char *backend, mip_model **out) {
+mip_status mip_model_open(const char *dir, const char *const *settings, int n_settings,
+                          mip_model **out) {
+    static const char *const keys[] = {"model.dtype=", "device.backend=", NULL};
     api_call call;
+    arena memory;
+    mip_config config;
+    mip_status status = MIP_OK;
     *out = NULL;
     MIP_TRY(api_call_begin(&call));
-    return api_call_end(&call, open_model(dir, backend, out));
+    arena_init(&memory);
+    MIP_TRY_GOTO(api_settings_load(&memory, keys, settings, n_settings, NULL, &config));
+    MIP_TRY_GOTO(open_model(dir, &config, out));
+out:
+    arena_deinit(&memory);
+    return api_call_end(&call, status);
 }
 
 void mip_model_close(mip_model *m) {

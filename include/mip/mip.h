@@ -44,11 +44,13 @@ typedef struct mip_model mip_model;
 typedef enum mip_modality { MIP_TEXT = 0, MIP_VISION = 1 } mip_modality;
 
 /* mip_model_open - load a checkpoint folder (Hugging Face layout: config.json, safetensors,
- * tokenizer.json). backend: "cpu", "ref", a plugin's name or path, or NULL for the best there is.
+ * tokenizer.json). settings: n_settings "key=value" texts with the keys model.dtype and
+ * device.backend of `mip help config`; NULL, 0 = the defaults.
  *   out    *out owned; NULL after an error
- *   error  MIP_E_IO, MIP_E_FORMAT, MIP_E_UNSUPPORTED (a family or setting), MIP_E_BACKEND,
- *          MIP_E_NOFIT */
-MIP_API mip_status mip_model_open(const char *dir, const char *backend, mip_model **out);
+ *   error  MIP_E_CONFIG another key or value; MIP_E_IO, MIP_E_FORMAT, MIP_E_UNSUPPORTED (a family
+ *          or setting of the checkpoint), MIP_E_BACKEND, MIP_E_NOFIT */
+MIP_API mip_status mip_model_open(const char *dir, const char *const *settings, int n_settings,
+                                  mip_model **out);
 MIP_API void mip_model_close(mip_model *model);
 
 /* mip_model_layers / mip_model_neurons - L and F of a stack: layers, and neurons in each; 0 for the

@@ -25,7 +25,7 @@ $(B)/share/libmip.a: $(B)/share/libmip.o
 
 # Manual pages and completion come from the tables that the program works by.
 $(B)/share/man/mip.1: $(PROGRAM)
-	$(Q)mkdir -p $(@D) && $(PROGRAM) help --man $(@D)
+	$(Q)rm -rf $(@D) && mkdir -p $(@D) && $(PROGRAM) help --man $(@D)
 
 $(B)/share/mip.bash: $(PROGRAM)
 	$(Q)mkdir -p $(@D) && $(PROGRAM) help --bash > $@

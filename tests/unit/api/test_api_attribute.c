@@ -18,7 +18,7 @@ static const char *const radau2[] = {"attribute.quadrature=radau2"};
 
 static mip_model *open_tiny(void) {
     mip_model *m = NULL;
-    ASSERT_OK(mip_model_open(MODEL, "cpu", &m));
+    ASSERT_OK(mip_model_open(MODEL, NULL, 0, &m));
     return m;
 }
 
@@ -115,7 +115,8 @@ Test(api_attribute, says_what_is_wrong) {
     ASSERT_FAILS(mip_attribute(m, p, MIP_VISION, NULL, 0, &a), MIP_E_ARG, "no picture");
     ASSERT_FAILS(mip_attribute(m, p, MIP_TEXT, unknown, 1, &a), MIP_E_CONFIG,
                  "did you mean \"attribute.quadrature\"");
-    ASSERT_FAILS(mip_attribute(m, p, MIP_TEXT, foreign, 1, &a), MIP_E_CONFIG, "edit.lr=1");
+    ASSERT_FAILS(mip_attribute(m, p, MIP_TEXT, foreign, 1, &a), MIP_E_CONFIG,
+                 "\"edit.lr=1\": only keys attribute.");
     a.top_k = 4;
     ASSERT_FAILS(mip_attribute(m, p, MIP_TEXT, official, 1, &a), MIP_E_CONFIG, "top_k");
     a.top_k = F + 1;

@@ -14,9 +14,11 @@
 
 enum { ROOM = 12 };
 
+static const char *const cpu[] = {"device.backend=cpu"};
+
 static mip_model *open_tiny(void) {
     mip_model *m = NULL;
-    ASSERT_OK(mip_model_open(MODEL, "cpu", &m));
+    ASSERT_OK(mip_model_open(MODEL, cpu, 1, &m));
     return m;
 }
 
@@ -33,7 +35,7 @@ Test(api_model, opens_and_tells_its_sizes) {
     cr_expect_eq(mip_model_layers(m, MIP_VISION), 4);
     cr_expect_eq(mip_model_neurons(m, MIP_VISION), 44);
     mip_model_close(m);
-    ASSERT_OK(mip_model_open("tests/golden/llama_tiny/model", NULL, &m));
+    ASSERT_OK(mip_model_open("tests/golden/llama_tiny/model", NULL, 0, &m));
     cr_expect_gt(mip_model_layers(m, MIP_TEXT), 0);
     cr_expect_eq(mip_model_layers(m, MIP_VISION), 0);
     cr_expect_eq(mip_model_neurons(m, MIP_VISION), 0);
@@ -43,11 +45,22 @@ Test(api_model, opens_and_tells_its_sizes) {
 
 Test(api_model, says_what_is_wrong_with_a_folder) {
     mip_model *m = (mip_model *)&m;
-    ASSERT_FAILS(mip_model_open("tests/none", NULL, &m), MIP_E_IO, "tests/none");
+    ASSERT_FAILS(mip_model_open("tests/none", NULL, 0, &m), MIP_E_IO, "tests/none");
     cr_expect_null(m);
     cr_expect_str_eq(mip_error_message(), mip_error_last()->what);
     cr_expect_str_eq(mip_error_hint(), mip_error_last()->hint);
-    ASSERT_FAILS(mip_model_open(MODEL, "quantum", &m), MIP_E_BACKEND, "quantum");
+}
+
+Test(api_model, says_what_is_wrong_with_a_setting) {
+    static const char *const backend[] = {"device.backend=quantum"};
+    static const char *const dtype[] = {"model.dtype=i8"};
+    static const char *const path[] = {"model.path=elsewhere"};
+    mip_model *m = NULL;
+    ASSERT_FAILS(mip_model_open(MODEL, backend, 1, &m), MIP_E_BACKEND, "quantum");
+    ASSERT_FAILS(mip_model_open(MODEL, dtype, 1, &m), MIP_E_CONFIG, "model.dtype");
+    ASSERT_FAILS(mip_model_open(MODEL, path, 1, &m), MIP_E_CONFIG,
+                 "only keys model.dtype= and device.backend=");
+    cr_expect_null(m);
 }
 
 Test(api_model, answers_as_the_engine_does) {
