@@ -6,8 +6,10 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/status_priv.h"
+#include "io/utf8_check.h"
 
 json_writer json_writer_start(str *out, bool pretty) {
     return (json_writer){.out = out, .pretty = pretty};
@@ -24,6 +26,28 @@ static mip_status line_begin(json_writer *w) {
     return MIP_OK;
 }
 
+/* Names of files and texts of other programs may be anything. */
+static mip_status append_valid(str *out, const char *text) {
+    str copy;
+    size_t at = 0;
+    int64_t bad = utf8_find_invalid(text, strlen(text));
+    if (bad < 0) {
+        return json_append_string(out, text);
+    }
+    str_init(&copy);
+    mip_status status = str_append(&copy, text);
+    for (; status == MIP_OK && bad >= 0;
+         bad = utf8_find_invalid(copy.text + at, copy.n_bytes - at)) {
+        at += (size_t)bad;
+        copy.text[at] = '?';
+    }
+    if (status == MIP_OK) {
+        status = json_append_string(out, copy.text);
+    }
+    str_deinit(&copy);
+    return status;
+}
+
 /* What stands before a value: the comma, the line break, the key. */
 static mip_status value_begin(json_writer *w, const char *key) {
     if (w->depth > 0) {
@@ -32,7 +56,7 @@ static mip_status value_begin(json_writer *w, const char *key) {
     }
     w->filled[w->depth] = true;
     if (key != NULL) {
-        MIP_TRY(json_append_string(w->out, key));
+        MIP_TRY(append_valid(w->out, key));
         MIP_TRY(str_append(w->out, w->pretty ? ": " : ":"));
     }
     return MIP_OK;
@@ -84,7 +108,7 @@ mip_status json_put_bool(json_writer *w, const char *key, bool value) {
 
 mip_status json_put_string(json_writer *w, const char *key, const char *value) {
     MIP_TRY(value_begin(w, key));
-    return value != NULL ? json_append_string(w->out, value) : str_append(w->out, "null");
+    return value != NULL ? append_valid(w->out, value) : str_append(w->out, "null");
 }
 
 /* The code of the character at c if YAML 1.1 would break the line there or not take it: C1 controls,

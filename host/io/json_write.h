@@ -4,7 +4,8 @@
  * Use     json_writer w = json_writer_start(&s, true);
  *         json_begin_object(&w, NULL); json_put_i64(&w, "n", 3); json_end(&w);
  * What    `key` is the member's name inside an object and NULL inside an array or at the top.
- *         Numbers are written so that reading gives the same double. Strings must be UTF-8.
+ *         Numbers are written so that reading gives the same double. Bytes of a
+ *         key or string that are no UTF-8 become '?': the text is always JSON.
  * Errors  MIP_E_NOMEM; MIP_E_NUMERIC for NaN and Inf, which JSON does not have.
  * Tested  tests/unit/io/test_json_write.c */
 #ifndef MIP_IO_JSON_WRITE_H

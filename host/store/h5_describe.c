@@ -29,6 +29,9 @@ static mip_status type_text(arena *a, hid_t type, const char **out) {
     case H5T_COMPOUND:
         snprintf(text, sizeof text, "compound");
         break;
+    case H5T_ENUM: // h5py's bool is one
+        snprintf(text, sizeof text, "enum");
+        break;
     case H5T_REFERENCE:
         snprintf(text, sizeof text, "reference");
         break;
@@ -55,16 +58,20 @@ static bool is_bookkeeping(const char *name) {
     return strncmp(name, "_Netcdf4", strlen("_Netcdf4")) == 0 || strcmp(name, "_NCProperties") == 0;
 }
 
-static mip_status number_text(const h5_file *file, hid_t attr, bool whole, arena *a, char **out) {
+static mip_status number_text(const h5_file *file, hid_t attr, hid_t type, arena *a, char **out) {
     mip_status status = MIP_OK;
     double number = 0;
     long long integer = 0;
-    if (whole) {
-        TRY_H5(file->path, "read an attribute", H5Aread(attr, H5T_NATIVE_LLONG, &integer));
-        MIP_TRY_GOTO(arena_printf(a, out, "%lld", integer));
-    } else {
+    unsigned long long natural = 0;
+    if (H5Tget_class(type) == H5T_FLOAT) {
         TRY_H5(file->path, "read an attribute", H5Aread(attr, H5T_NATIVE_DOUBLE, &number));
         MIP_TRY_GOTO(arena_printf(a, out, "%.9g", number));
+    } else if (H5Tget_sign(type) == H5T_SGN_NONE) {
+        TRY_H5(file->path, "read an attribute", H5Aread(attr, H5T_NATIVE_ULLONG, &natural));
+        MIP_TRY_GOTO(arena_printf(a, out, "%llu", natural));
+    } else {
+        TRY_H5(file->path, "read an attribute", H5Aread(attr, H5T_NATIVE_LLONG, &integer));
+        MIP_TRY_GOTO(arena_printf(a, out, "%lld", integer));
     }
 out:
     return status;
@@ -105,7 +112,7 @@ static mip_status value_text(const h5_file *file, const char *object, const char
     if (one && class == H5T_STRING && H5Tis_variable_str(type) == 0) {
         MIP_TRY_GOTO(fixed_text(file, attr, type, a, &text));
     } else if (one && (class == H5T_INTEGER || class == H5T_FLOAT)) {
-        MIP_TRY_GOTO(number_text(file, attr, class == H5T_INTEGER, a, &text));
+        MIP_TRY_GOTO(number_text(file, attr, type, a, &text));
     } else {
         MIP_TRY_GOTO(type_text(a, type, &kind));
         MIP_TRY_GOTO(arena_printf(a, &text, "(%lld x %s)",

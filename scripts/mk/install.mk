@@ -17,7 +17,8 @@ $(B)/share/libmip.o: $(LIB_OBJ) $(B)/sources
 
 $(SHARED): $(B)/share/libmip.o
 	@echo "  LINK  $@"
-	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-soname,$(SONAME) -Wl,-z,defs -o $@ $< $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-soname,$(SONAME) \
+	    $(if $(filter asan,$(VARIANT)),,-Wl,-z,defs) -o $@ $< $(LDLIBS)
 
 $(B)/share/libmip.a: $(B)/share/libmip.o
 	@echo "  AR    $@"

@@ -90,3 +90,14 @@ Test(json_write, what_is_no_number_may_be_null) {
     cr_assert_str_eq(s.text, "[null,0.5,null]");
     str_deinit(&s);
 }
+
+Test(json_write, bytes_that_are_no_utf8_become_question_marks) {
+    str s;
+    str_init(&s);
+    json_writer w = json_writer_start(&s, false);
+    ASSERT_OK(json_begin_object(&w, NULL));
+    ASSERT_OK(json_put_string(&w, "k\xff", "caf\xe9 \xc3\xa9\xed\xa0\x80"));
+    ASSERT_OK(json_end(&w));
+    cr_assert_str_eq(s.text, "{\"k?\":\"caf? \xc3\xa9???\"}");
+    str_deinit(&s);
+}

@@ -85,6 +85,9 @@ static void write_foreign(const char *path) {
     id = H5Acreate2(file, "axis", H5T_NATIVE_DOUBLE, list, H5P_DEFAULT, H5P_DEFAULT);
     H5Awrite(id, H5T_NATIVE_DOUBLE, numbers);
     H5Aclose(id);
+    id = H5Acreate2(file, "most", H5T_STD_U64LE, scalar, H5P_DEFAULT, H5P_DEFAULT);
+    H5Awrite(id, H5T_NATIVE_ULLONG, &(unsigned long long){UINT64_MAX});
+    H5Aclose(id);
     H5Dclose(H5Dcreate2(file, "list", H5T_STD_U16LE, list, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
     H5Dclose(H5Dcreate2(file, "one", complex_type, scalar, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
     H5Tclose(complex_type);
@@ -104,9 +107,10 @@ Test(h5_describe, files_of_other_programs) {
     write_foreign(path);
     describe(path, &a, &all);
     cr_expect_eq(all.n, 3);
-    cr_assert_eq(all.objects[0].n_attributes, 2);
+    cr_assert_eq(all.objects[0].n_attributes, 3);
     cr_expect_str_eq(all.objects[0].attributes[0].value, "(3 x F64)");
-    cr_expect_str_eq(all.objects[0].attributes[1].value, "hello");
+    cr_expect_str_eq(all.objects[0].attributes[1].value, "18446744073709551615");
+    cr_expect_str_eq(all.objects[0].attributes[2].value, "hello");
     cr_expect_str_eq(find(&all, "/list")->type, "U16");
     cr_expect_null(find(&all, "/list")->dim[0]);
     cr_expect_str_eq(find(&all, "/one")->type, "compound");
