@@ -18,7 +18,8 @@ static mip_status open_model(const char *dir, const mip_config *config, mip_mode
     if (m == NULL) {
         MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate a model handle");
     }
-    const mip_status status = session_open(&m->session, config->device.backend, dir);
+    const mip_status status =
+        session_open(&m->session, config->device.backend, dir, config->model.dtype);
     if (status != MIP_OK) {
         free(m);
         return mip_error_pass(status, __FILE__, __LINE__, __func__);

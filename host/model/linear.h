@@ -2,7 +2,7 @@
 /* host/model/linear.h - one linear layer y = x W^T + b, with its low-rank adapters
  * and the gradients one may want of it.
  *
- * What    Every dev_matrix matrix of every stack goes through here, so that LoRA, listed rows (the
+ * What    Every weight matrix of every stack goes through here, so that LoRA, listed rows (the
  *         rows that write a neuron) and full weight gradients exist for all of them in one place.
  * bf16    W may be bf16; adapters, biases and all gradients of parameters are f32 and their
  *         products too.

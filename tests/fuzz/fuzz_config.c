@@ -52,7 +52,7 @@ static mip_status describe(const documents *d, model *m) {
     }
     if (status == MIP_OK) {
         check_model(m);
-        status = weights_map_create(&m->map);
+        status = weights_map_create(MIP_DTYPE_F32, &m->map);
     }
     if (status == MIP_OK) {
         status = f->place(m, m->map);

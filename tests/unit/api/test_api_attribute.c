@@ -38,7 +38,7 @@ static void engine(attribution_sample *out) {
     const labelled_sample sample = {.id = "x", .seq = {.ids = ids, .n = N}, .labels = labels};
     ASSERT_OK(config_load(&a, NULL, sets, 3, &config));
     ASSERT_OK(quadrature_parse(config.attribute.quadrature, &rule));
-    ASSERT_OK(session_open(&s, "cpu", MODEL));
+    ASSERT_OK(session_open(&s, "cpu", MODEL, MIP_DTYPE_F32));
     ASSERT_OK(exec_reserve(&s.x, 64 << 20));
     ASSERT_OK(attribution_sample_create(&spec, ATTRIBUTION_TEXT, out));
     ASSERT_OK(ig_text_sample(&s.x, &s.model, &sample, &config.attribute, &rule,

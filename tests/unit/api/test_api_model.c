@@ -72,7 +72,7 @@ Test(api_model, answers_as_the_engine_does) {
     int64_t n = 0;
     mip_prompt *p = NULL;
     mip_model *m = open_tiny();
-    ASSERT_OK(session_open(&s, "cpu", MODEL));
+    ASSERT_OK(session_open(&s, "cpu", MODEL, MIP_DTYPE_F32));
     const generate_options options = {.max_new_tokens = ROOM,
                                       .repetition_penalty = s.model.repetition_penalty};
     ASSERT_OK(generate_answer(&s.x, &s.model, &seq, &options, &wanted));

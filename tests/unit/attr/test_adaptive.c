@@ -50,9 +50,10 @@ static quadrature composite64(void) {
 /* Multiplies what the layer's neurons write: then a small part of the way from 0 to 1 decides
  * everything, as at an attention sink. */
 static void plant_peak(fixture *f, int layer, float factor) {
-    linear *out = &f->model.m.text.blocks[layer].ffn_out;
+    const linear *out = &f->model.m.text.blocks[layer].ffn_out;
+    float *w = out->w.at;
     for (int64_t i = 0; i < out->in * out->out; i++) {
-        out->w[i] *= factor;
+        w[i] *= factor;
     }
 }
 

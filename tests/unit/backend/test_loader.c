@@ -49,7 +49,7 @@ Test(loader, finds_a_plugin_by_name_in_the_backend_dir) {
 }
 
 Test(loader, says_both_numbers_when_the_versions_differ) {
-    expect_refused(PLUGIN("other_version_backend"), "interface version 42, this program has 1");
+    expect_refused(PLUGIN("other_version_backend"), "interface version 42, this program has 2");
 }
 
 static char reported[256];
@@ -73,7 +73,7 @@ Test(loader, plugin_that_checks_the_version_itself_says_both_numbers_too) {
     void *symbol = dlsym(library, MIP_BACKEND_ENTRY_SYMBOL);
     memcpy(&entry, &symbol, sizeof entry);
     cr_expect_null(entry(77, &services));
-    cr_expect_not_null(strstr(reported, "version 1, the program 77"), "%s", reported);
+    cr_expect_not_null(strstr(reported, "version 2, the program 77"), "%s", reported);
     dlclose(library);
 }
 
