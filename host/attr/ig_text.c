@@ -249,10 +249,10 @@ static mip_status refine_layer(ig_run *r, int l, double logp_zero, layer_scores 
     const int64_t k = r->chosen.top_k;
     const int64_t ffn = r->m->text.ffn;
     int32_t *before = calloc((size_t)(2 * k), sizeof *before);
-    int32_t *after = before + k;
     if (before == NULL) {
         MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate %lld ranks", (long long)k);
     }
+    int32_t *after = before + k;
     while (!(s->completeness <= r->config->tolerance)) {
         const int k0 = r->refined.rule.n;
         const int n = refinement_grow(&r->refined, &s->profile, most_nodes(r));
@@ -282,14 +282,47 @@ static void keep_layer(const ig_run *r, int l, const layer_scores *s, double mov
     out->log_scale[l] = (float)s->log_scale;
 }
 
+/* What the groups leave behind at one layer. */
+typedef struct evaluated {
+    ig_layer costly, clean, zero;
+    double logp_zero;
+} evaluated;
+
+/* The nodes of the base rule at layer l, and F at alpha = 0. */
+static mip_status evaluate_base(ig_run *r, int l, evaluated *e) {
+    node_taps taps;
+    if (r->zero.nodes.n > 0) {
+        node_taps_whole(&r->zero.nodes, l, ig_activation(r, l), &taps);
+        MIP_TRY(ig_value(r, &r->zero, l, &taps.list, &e->zero, &e->logp_zero));
+    }
+    if (r->costly.nodes.n > 0) {
+        node_taps_whole(&r->costly.nodes, l, ig_activation(r, l), &taps);
+        MIP_TRY(ig_evaluate(r, &r->costly, 0, l, &taps.list, &e->costly));
+    }
+    if (r->clean_node) {
+        node_taps_whole(&r->clean.nodes, l, ig_activation(r, l), &taps);
+        MIP_TRY(ig_evaluate_clean(r, r->base->n - 1, l, &taps.list, &e->clean));
+    }
+    if (r->zero.nodes.n == 0) {
+        e->logp_zero = r->logp[0];
+    }
+    return MIP_OK;
+}
+
+static mip_status carry_all(ig_run *r, int l, const evaluated *e) {
+    if (r->zero.nodes.n > 0) {
+        MIP_TRY(ig_carry(r, &r->zero, l, &e->zero, true));
+    }
+    if (r->costly.nodes.n > 0) {
+        MIP_TRY(ig_carry(r, &r->costly, l, &e->costly, true));
+    }
+    return r->clean_node ? ig_carry(r, &r->clean, l, &e->clean, false) : MIP_OK;
+}
+
 static mip_status score_layer(ig_run *r, int l, attribution_sample *out) {
     mip_status status = MIP_OK;
     const size_t mark = exec_mark(r->x);
-    node_taps taps;
-    ig_layer costly = {0};
-    ig_layer clean = {0};
-    ig_layer zero = {0};
-    double logp_zero = 0;
+    evaluated e = {0};
     double moved = NAN; // nothing to compare with
     const int64_t ffn = r->m->text.ffn;
     layer_scores s = {.score = out->score + l * ffn,
@@ -301,37 +334,17 @@ static mip_status score_layer(ig_run *r, int l, attribution_sample *out) {
         r->refined = r->fresh;
         r->rule = &r->refined.rule;
     }
-    if (r->zero.nodes.n > 0) {
-        node_taps_whole(&r->zero.nodes, l, ig_activation(r, l), &taps);
-        MIP_TRY_GOTO(ig_value(r, &r->zero, l, &taps.list, &zero, &logp_zero));
-    }
-    if (r->costly.nodes.n > 0) {
-        node_taps_whole(&r->costly.nodes, l, ig_activation(r, l), &taps);
-        MIP_TRY_GOTO(ig_evaluate(r, &r->costly, 0, l, &taps.list, &costly));
-    }
-    if (r->clean_node) {
-        node_taps_whole(&r->clean.nodes, l, ig_activation(r, l), &taps);
-        MIP_TRY_GOTO(ig_evaluate_clean(r, r->base->n - 1, l, &taps.list, &clean));
-    }
-    logp_zero = r->zero.nodes.n > 0 ? logp_zero : r->logp[0];
-    MIP_TRY_GOTO(reduce(r, l, logp_zero, &s));
+    MIP_TRY_GOTO(evaluate_base(r, l, &e));
+    MIP_TRY_GOTO(reduce(r, l, e.logp_zero, &s));
     if (r->base->adaptive) {
-        MIP_TRY_GOTO(r->x->dry ? refine_dry(r, l) : refine_layer(r, l, logp_zero, &s, &moved));
+        MIP_TRY_GOTO(r->x->dry ? refine_dry(r, l) : refine_layer(r, l, e.logp_zero, &s, &moved));
     }
     if (r->config->candidate == CONFIG_CANDIDATE_EXACT) {
-        MIP_TRY_GOTO(score_exact(r, l, logp_zero, &s));
+        MIP_TRY_GOTO(score_exact(r, l, e.logp_zero, &s));
     }
     MIP_TRY_GOTO(path_choose(&r->chosen, s.score, s.activation));
     keep_layer(r, l, &s, moved, out);
-    if (r->zero.nodes.n > 0) {
-        MIP_TRY_GOTO(ig_carry(r, &r->zero, l, &zero, true));
-    }
-    if (r->costly.nodes.n > 0) {
-        MIP_TRY_GOTO(ig_carry(r, &r->costly, l, &costly, true));
-    }
-    if (r->clean_node) {
-        MIP_TRY_GOTO(ig_carry(r, &r->clean, l, &clean, false));
-    }
+    MIP_TRY_GOTO(carry_all(r, l, &e));
 out:
     exec_release(r->x, mark);
     free(s.activation);

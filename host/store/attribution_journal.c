@@ -18,7 +18,7 @@
 #include "base/log.h"
 #include "base/status_priv.h"
 
-enum { MAX_PARTS = 16, MAGIC = 0x324a504d }; // "MPJ2"
+enum { N_PARTS = ATTRIBUTION_ARRAYS + 1, MAGIC = 0x324a504d }; // "MPJ2"
 
 struct attribution_journal {
     arena memory;
@@ -40,28 +40,27 @@ typedef struct part {
     size_t n_bytes;
 } part;
 
-static int parts_list(const attribution_spec *spec, attribution_modality m,
-                      const attribution_sample *s, part out[MAX_PARTS]) {
+static void parts_list(const attribution_spec *spec, attribution_modality m,
+                       const attribution_sample *s, part out[N_PARTS]) {
     int n = 0;
     const attribution_array *arrays = attribution_arrays(&n);
-    out[0] = (part){s->score,
-                    sizeof(float) * (size_t)(spec->shapes[m].n_layers * spec->shapes[m].n_neurons)};
+    const int64_t n_scores = spec->shapes[m].n_layers * spec->shapes[m].n_neurons;
+    out[0] = (part){s->score, sizeof(float) * (size_t)n_scores};
     for (int i = 0; i < n; i++) {
-        out[i + 1] = (part){attribution_array_data(s, &arrays[i]),
-                            sizeof(float) * (size_t)attribution_array_elems(spec, m, &arrays[i])};
+        const size_t elems = (size_t)attribution_array_elems(spec, m, &arrays[i]);
+        out[i + 1] = (part){attribution_array_data(s, &arrays[i]), sizeof(float) * elems};
     }
-    return n + 1;
 }
 
 static size_t record_bytes(const attribution_spec *spec, attribution_modality m) {
-    part parts[MAX_PARTS];
+    part parts[N_PARTS];
     const attribution_sample none = {0};
-    size_t n_bytes = sizeof(record_head);
-    const int n = parts_list(spec, m, &none, parts);
-    for (int i = 0; i < n; i++) {
-        n_bytes += parts[i].n_bytes;
+    size_t n = sizeof(record_head);
+    parts_list(spec, m, &none, parts);
+    for (int i = 0; i < N_PARTS; i++) {
+        n += parts[i].n_bytes;
     }
-    return n_bytes;
+    return n;
 }
 
 static mip_status record_path(const attribution_journal *j, arena *a, attribution_modality m,
@@ -208,7 +207,7 @@ mip_status journal_put(attribution_journal *j, attribution_modality m, int64_t i
                        const attribution_sample *sample) {
     mip_status status = MIP_OK;
     const size_t n_bytes = record_bytes(j->spec, m);
-    part parts[MAX_PARTS];
+    part parts[N_PARTS];
     char *bytes = NULL;
     char *path = NULL;
     arena scratch;
@@ -219,9 +218,9 @@ mip_status journal_put(attribution_journal *j, attribution_modality m, int64_t i
     }
     MIP_TRY_GOTO(finite_check(j->spec, m, i_sample, sample));
     MIP_TRY_GOTO(arena_alloc(&scratch, n_bytes, (void **)&bytes));
-    const int n_parts = parts_list(j->spec, m, sample, parts);
+    parts_list(j->spec, m, sample, parts);
     size_t at = sizeof(record_head);
-    for (int i = 0; i < n_parts; i++) {
+    for (int i = 0; i < N_PARTS; i++) {
         memcpy(bytes + at, parts[i].data, parts[i].n_bytes);
         at += parts[i].n_bytes;
     }
@@ -243,7 +242,7 @@ out:
 mip_status journal_get(const attribution_journal *j, attribution_modality m, int64_t i_sample,
                        attribution_sample *out) {
     mip_status status = MIP_OK;
-    part parts[MAX_PARTS];
+    part parts[N_PARTS];
     char *bytes = NULL;
     record_head head;
     arena scratch;
@@ -255,9 +254,9 @@ mip_status journal_get(const attribution_journal *j, attribution_modality m, int
     MIP_TRY_GOTO(record_read(j, &scratch, m, i_sample, &bytes));
     memcpy(&head, bytes, sizeof head);
     out->logp_clean = head.logp_clean;
-    const int n_parts = parts_list(j->spec, m, out, parts);
+    parts_list(j->spec, m, out, parts);
     size_t at = sizeof head;
-    for (int i = 0; i < n_parts; i++) {
+    for (int i = 0; i < N_PARTS; i++) {
         memcpy(parts[i].data, bytes + at, parts[i].n_bytes);
         at += parts[i].n_bytes;
     }

@@ -18,7 +18,7 @@ static const attribution_array arrays[] = {
     {AT(activation), F32, .per_rank = true, .long_name = "clean activation of the path neurons"},
     {AT(completeness), F32, .long_name = "relative completeness error"},
     {AT(completeness_abs), F32, .long_name = "absolute completeness error"},
-    {AT(n_nodes), I32, .units = "nodes", .long_name = "integration nodes, the free one included"},
+    {AT(n_nodes), I32, .long_name = "integration nodes, the free one included"},
     {AT(converged), I32,
      .long_name = "1 = completeness within attribute.tolerance, 0 = not, -1 = no integral"},
     {AT(moved), F32,
@@ -29,10 +29,10 @@ static const attribution_array arrays[] = {
     {AT(log_scale), F32, .long_name = "true score = exp(log_scale) * score"},
 };
 
-enum { N_ARRAYS = sizeof arrays / sizeof arrays[0] };
+_Static_assert(sizeof arrays / sizeof arrays[0] == ATTRIBUTION_ARRAYS, "the table is complete");
 
 const attribution_array *attribution_arrays(int *n) {
-    *n = N_ARRAYS;
+    *n = ATTRIBUTION_ARRAYS;
     return arrays;
 }
 
@@ -61,7 +61,7 @@ mip_status attribution_sample_create(const attribution_spec *spec, attribution_m
     const size_t n_scores = (size_t)spec->shapes[m].n_layers * (size_t)spec->shapes[m].n_neurons;
     *out = (attribution_sample){.score = calloc(n_scores, sizeof(float))};
     bool complete = out->score != NULL;
-    for (int i = 0; i < N_ARRAYS; i++) {
+    for (int i = 0; i < ATTRIBUTION_ARRAYS; i++) {
         const size_t n = (size_t)attribution_array_elems(spec, m, &arrays[i]);
         void *data = calloc(n, sizeof(float));
         memcpy((char *)out + arrays[i].offset, &data, sizeof data);
@@ -77,7 +77,7 @@ mip_status attribution_sample_create(const attribution_spec *spec, attribution_m
 
 void attribution_sample_destroy(attribution_sample *s) {
     free(s->score);
-    for (int i = 0; i < N_ARRAYS; i++) {
+    for (int i = 0; i < ATTRIBUTION_ARRAYS; i++) {
         free(attribution_array_data(s, &arrays[i]));
     }
     *s = (attribution_sample){0};

@@ -82,9 +82,10 @@ typedef struct attribution_array {
     mip_dtype dtype;
     bool per_rank; // [L, K], else [L]
     size_t offset; // of the pointer in attribution_sample
-    const char *units;
     const char *long_name;
 } attribution_array;
+
+enum { ATTRIBUTION_ARRAYS = 12 };
 
 const attribution_array *attribution_arrays(int *n);
 

@@ -46,7 +46,6 @@ typedef struct array_row {
     mip_dtype dtype;
     const char *scales[ARRAY_MAX_RANK]; // NULL after the last
     const char *long_name;
-    const char *units; // NULL = 1
 } array_row;
 
 static int64_t scale_size(const writer *w, const char *scale) {
@@ -58,35 +57,21 @@ static int64_t scale_size(const writer *w, const char *scale) {
 }
 
 static const array_row all_scores[] = {
-    {"scores", MIP_DTYPE_F32, {"sample", "layer", "neuron"}, "score of every neuron", NULL},
+    {"scores", MIP_DTYPE_F32, {"sample", "layer", "neuron"}, "score of every neuron"},
 };
 static const array_row best_scores[] = {
-    {"scores",
-     MIP_DTYPE_F32,
-     {"sample", "layer", "kept"},
-     "best scores of a layer, best first",
-     NULL},
-    {"scores_index",
-     MIP_DTYPE_I32,
-     {"sample", "layer", "kept"},
-     "neuron index of each score",
-     NULL},
+    {"scores", MIP_DTYPE_F32, {"sample", "layer", "kept"}, "best scores of a layer, best first"},
+    {"scores_index", MIP_DTYPE_I32, {"sample", "layer", "kept"}, "neuron index of each score"},
 };
 static const array_row others[] = {
-    {"logp_clean",
-     MIP_DTYPE_F64,
-     {"sample"},
-     "log-probability of the labels in the clean run",
-     NULL},
-    {"done", MIP_DTYPE_U8, {"sample"}, "1 = this sample was scored", NULL},
+    {"logp_clean", MIP_DTYPE_F64, {"sample"}, "log-probability of the labels in the clean run"},
+    {"done", MIP_DTYPE_U8, {"sample"}, "1 = this sample was scored"},
 };
 
 /* Scores: one sample and layer per chunk; the small arrays: one sample. [sample] alone
  * is not chunked. */
 static mip_status array_add(const writer *w, const array_row *row) {
-    h5_dataset_spec spec = {.dtype = row->dtype,
-                            .units = row->units != NULL ? row->units : "1",
-                            .long_name = row->long_name};
+    h5_dataset_spec spec = {.dtype = row->dtype, .units = "1", .long_name = row->long_name};
     int rank = 0;
     MIP_TRY(name_of(w, row->name, &spec.name));
     for (; rank < ARRAY_MAX_RANK && row->scales[rank] != NULL; rank++) {
@@ -114,8 +99,7 @@ static mip_status arrays_add(const writer *w) {
         MIP_TRY(array_add(w, &(array_row){a->name,
                                           a->dtype,
                                           {"sample", "layer", a->per_rank ? "rank" : NULL},
-                                          a->long_name,
-                                          a->units}));
+                                          a->long_name}));
     }
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         MIP_TRY(array_add(w, &others[i]));

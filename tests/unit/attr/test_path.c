@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <string.h>
 
 static const float scores[6] = {1, 5, -2, 5, 3, 0};
 static const double activation[6] = {10, 20, 30, 40, 50, 60};
@@ -43,6 +44,22 @@ Test(path, scaled_entries_are_the_representatives_or_all_k) {
     cr_expect_eq(n, 1);
     cr_expect_eq(path_scaled(&p, 0, CONFIG_PATH_TOP_K, &n)[0], 1);
     cr_expect_eq(n, 3);
+    path_destroy(&p);
+}
+
+Test(path, a_stored_layer_has_its_concentration_and_ratio) {
+    const attribution_spec spec = {
+        .n_samples = 1, .top_k = 3, .shapes = {{.n_layers = 2, .n_neurons = 6}}};
+    attribution_sample s;
+    path p = one_layer(CONFIG_REPRESENTATIVE_FIRST);
+    cr_assert_eq(attribution_sample_create(&spec, ATTRIBUTION_TEXT, &s), MIP_OK);
+    memcpy(s.score, scores, sizeof scores);
+    path_store(&p, 0, activation, &s);
+    cr_expect_eq(s.path[2], 4);
+    cr_expect_eq(s.activation[2], 50.0F);
+    cr_expect_float_eq(s.kth_ratio[0], 3.0F / 5.0F, 1e-6);
+    cr_expect_float_eq(s.concentration[0], 13.0F / 16.0F, 1e-6);
+    attribution_sample_destroy(&s);
     path_destroy(&p);
 }
 

@@ -63,6 +63,27 @@ Test(quadrature, the_largest_rules_have_all_their_nodes_in_order) {
     }
 }
 
+Test(quadrature, presets_are_rules_by_another_name) {
+    static const struct {
+        const char *name, *rule;
+    } presets[] = {{"fast", "radau2"},
+                   {"balanced", "radau3"},
+                   {"accurate", "radau5"},
+                   {"literal", "right4"},
+                   {"adaptive", "radau5"}};
+    for (size_t i = 0; i < sizeof presets / sizeof presets[0]; i++) {
+        quadrature named;
+        quadrature rule;
+        cr_assert_eq(quadrature_parse(presets[i].name, &named), MIP_OK);
+        cr_assert_eq(quadrature_parse(presets[i].rule, &rule), MIP_OK);
+        cr_expect_eq(named.n, rule.n);
+        cr_expect_arr_eq(named.node, rule.node, (size_t)rule.n * sizeof(double));
+        cr_expect_arr_eq(named.weight, rule.weight, (size_t)rule.n * sizeof(double));
+        cr_expect_eq(named.adaptive, i == 4);
+        cr_expect_not(rule.adaptive);
+    }
+}
+
 Test(quadrature, names_that_are_no_rule_are_refused_with_the_forms) {
     static const char *const bad[] = {"",       "left",     "4",          "left0", "left257",
                                       "left-1", "simpson3", "trapezoid1", "left4x"};

@@ -68,6 +68,29 @@ Test(score_reduce, activation_is_the_size_alone) {
     cr_expect_float_eq(s.path_share, 0.0, 1e-12);
 }
 
+Test(score_reduce, path_share_is_what_the_path_terms_add) {
+    float score[2];
+    double activation[2];
+    const layer_scores product =
+        reduce(CONFIG_OBJECTIVE_P, CONFIG_SCORE_PRODUCT, score, activation);
+    // 2 * 2 and 1.75 * -1 alone, 16.25 and 6 with the path
+    cr_expect_float_eq(product.path_share, (12.25 + 7.75) / (12.25 + 7.75 + 4 + 1.75), 1e-9);
+    const layer_scores sum = reduce(CONFIG_OBJECTIVE_P, CONFIG_SCORE_SUM, score, activation);
+    cr_expect_float_eq(sum.path_share, 0.4 / (0.4 + 4 + 1.75), 1e-9);
+    cr_expect_eq(reduce(CONFIG_OBJECTIVE_P, CONFIG_SCORE_OWN, score, activation).path_share, 0.0);
+}
+
+Test(score_reduce, the_profile_has_f_and_its_slope_at_every_node) {
+    float score[2];
+    double activation[2];
+    const layer_scores s = reduce(CONFIG_OBJECTIVE_P, CONFIG_SCORE_PRODUCT, score, activation);
+    cr_expect_float_eq(s.profile.value[0], 0.5, 1e-12); // over max p
+    cr_expect_float_eq(s.profile.value[1], 1.0, 1e-12);
+    cr_expect_float_eq(s.profile.value_zero, 0.2, 1e-12);
+    cr_expect_float_eq(s.profile.slope[0], 0.5 * (2 * 4 - 1 * 1 + 0.4), 1e-6);
+    cr_expect_float_eq(s.profile.slope[1], 2 * 2 - 1 * 3 + 0.2, 1e-6);
+}
+
 Test(score_reduce, completeness_compares_the_integral_with_the_difference_of_f) {
     float score[2];
     double activation[2];

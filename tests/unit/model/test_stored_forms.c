@@ -114,8 +114,8 @@ static void expect_same_bits(const model *a, const model *b) {
         ASSERT_OK(weights_map_canonical(ours.name, name));
         ASSERT_OK(model_tensor_find(b, name, &theirs));
         cr_assert(ours.rows == theirs.rows && ours.cols == theirs.cols);
-        cr_assert_arr_eq(ours.data.at, theirs.data.at, (size_t)(ours.rows * ours.cols) * sizeof(float),
-                         "%s", ours.name);
+        cr_assert_arr_eq(ours.data.at, theirs.data.at,
+                         (size_t)(ours.rows * ours.cols) * sizeof(float), "%s", ours.name);
     }
     cr_assert_gt(n, 0);
     cr_assert_not(model_tensor_at(b, n, &theirs));
