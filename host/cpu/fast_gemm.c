@@ -22,6 +22,7 @@
 #include "cpu/few_rows_gemm.h"
 #include "cpu/simd.h"
 #include "cpu/tile_gemm.h"
+#include "tensor/dtype.h"
 
 enum {
     MAX_COLUMNS = 512,         // of a panel
@@ -64,10 +65,6 @@ typedef struct panel_scratch {
     int64_t a_row_panel; // whose rows are in a; -1 = none
 } panel_scratch;
 
-static size_t dtype_size(mip_dtype dtype) {
-    return dtype == MIP_DTYPE_BF16 ? sizeof(uint16_t) : sizeof(float);
-}
-
 /* Rows [i, i + rows) and columns [j, j + columns) of the product. */
 static tile panel_make(const mip_gemm_args *args, const cut *by, int64_t index) {
     const int64_t i = index / by->n_column_panels * by->rows;
@@ -80,7 +77,7 @@ static tile panel_make(const mip_gemm_args *args, const cut *by, int64_t index) 
         .n = min_i64(by->columns, args->n - j),
         .k = args->k,
         .a = args->a + (args->form == MIP_GEMM_TN ? i : i * args->lda),
-        .b = (const char *)args->b + (size_t)b_at * dtype_size(args->b_dtype),
+        .b = (const char *)args->b + (size_t)b_at * dtype_bytes(args->b_dtype),
         .c = args->c + i * args->ldc + j,
         .lda = args->lda,
         .ldb = args->ldb,
@@ -111,7 +108,7 @@ static void put_a(tile *t, const cut *by, int64_t padded, int64_t row_panel, pan
             memcpy((float *)s->a + i * t->k, row, (size_t)t->k * sizeof(float));
         }
     }
-    const size_t row_bytes = (size_t)t->k * dtype_size(by->dtype);
+    const size_t row_bytes = (size_t)t->k * dtype_bytes(by->dtype);
     memset((char *)s->a + (size_t)t->m * row_bytes, 0, (size_t)(padded - t->m) * row_bytes);
     t->a = s->a;
     t->lda = t->k;

@@ -12,6 +12,7 @@
 #include "cpu/bf16_rows.h"
 #include "cpu/simd.h"
 #include "tensor/convert.h"
+#include "tensor/dtype.h"
 
 enum { COLUMN_BLOCK = 256 };
 
@@ -43,18 +44,14 @@ static void add_widened_row(float *dst, const uint16_t *src, float alpha, int64_
     }
 }
 
-static size_t elem_bytes(mip_dtype dtype) {
-    return dtype == MIP_DTYPE_BF16 ? sizeof(uint16_t) : sizeof(float);
-}
-
 static const void *src_at(const mip_rows_args *args, int64_t i, int64_t column) {
     const int64_t at = row_of(args->src_rows, i) * args->ld_src + column;
-    return (const char *)args->src + (size_t)at * elem_bytes(args->src_dtype);
+    return (const char *)args->src + (size_t)at * dtype_bytes(args->src_dtype);
 }
 
 static void *dst_at(const mip_rows_args *args, int64_t i, int64_t column) {
     const int64_t at = row_of(args->dst_rows, i) * args->ld_dst + column;
-    return (char *)args->dst + (size_t)at * elem_bytes(args->dst_dtype);
+    return (char *)args->dst + (size_t)at * dtype_bytes(args->dst_dtype);
 }
 
 static void rows_overwrite(const mip_rows_args *args) {
@@ -63,7 +60,7 @@ static void rows_overwrite(const mip_rows_args *args) {
         const float alpha = args->alpha != NULL ? args->alpha[i] : 1.0F;
         void *dst = dst_at(args, i, 0);
         if (args->src == NULL) {
-            memset(dst, 0, (size_t)args->width * elem_bytes(args->dst_dtype));
+            memset(dst, 0, (size_t)args->width * dtype_bytes(args->dst_dtype));
         } else if (args->dst_dtype == MIP_DTYPE_BF16) {
             bf16_round_row(dst, src_at(args, i, 0), alpha, args->width);
         } else if (args->src_dtype == MIP_DTYPE_BF16) {

@@ -97,12 +97,12 @@ static mip_status check_fit(const loading *l) {
     mip_device_info info;
     MIP_TRY(x->backend->device.info(x->backend->self, x->arena.device, &info));
     if (l->m->weights_bytes > info.free_bytes) {
+        const bool bf16 = l->dtype == MIP_DTYPE_BF16;
         MIP_FAIL(MIP_E_NOFIT,
-                 l->dtype == MIP_DTYPE_F32
-                     ? "keep the matrices in bf16: --set model.dtype=bf16 or --dtype bf16"
-                     : "use a machine with more memory",
+                 bf16 ? "use a machine with more memory"
+                      : "keep the matrices in bf16: --set model.dtype=bf16 or --dtype bf16",
                  "the weights of %s need %zu bytes as %s, %zu are free on %s", l->m->dir,
-                 l->m->weights_bytes, dtype_name(l->dtype), info.free_bytes, info.name);
+                 l->m->weights_bytes, bf16 ? "bf16" : "f32", info.free_bytes, info.name);
     }
     return MIP_OK;
 }
@@ -138,8 +138,8 @@ static mip_status round_in_place(const safetensors_entry *e, int64_t n, float *v
         memcpy(bytes + (size_t)i * sizeof bits, &bits, sizeof bits);
     }
     if (convert_find_nonfinite(MIP_DTYPE_BF16, values, n) >= 0) {
-        MIP_FAIL(MIP_E_NUMERIC, "load it as f32", "tensor %s has numbers too large for bf16",
-                 e->name);
+        MIP_FAIL(MIP_E_NUMERIC, "load it as f32 (model.dtype, --dtype)",
+                 "tensor %s has numbers too large for bf16", e->name);
     }
     return MIP_OK;
 }

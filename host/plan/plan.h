@@ -36,8 +36,8 @@ typedef struct plan {
     plan_stage stages[PLAN_MAX_STAGES];
 } plan;
 
-/* plan_measure_rate - flop/s of products [rows, k] x [n, k]^T on the exec, the second in f32 or bf16,
- * over about 0.1 s. Needs an arena with room for them: reserves it if it is empty. */
+/* plan_measure_rate - flop/s of products [rows, k] x [n, k]^T on the exec, the second matrix
+ * in f32 or bf16, over about 0.1 s. Needs an arena with room for them: reserves it if it is empty. */
 mip_status plan_measure_rate(exec *x, mip_dtype dtype, int64_t rows, int64_t n, int64_t k,
                              double *flops_per_s);
 
