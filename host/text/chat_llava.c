@@ -15,21 +15,30 @@
 static const char image_token[] = "<image>";
 static const char generation_prompt_text[] = "ASSISTANT:";
 
-/* As `plain`. */
-static const char *const needs[] = {
-    "{%ifmessage['role']!='system'%}{{message['role'].upper()+': '}}{%endif%}",
-    "{%forcontentinmessage['content']|selectattr('type','equalto','image')%}{{'<image>\\n'}}"
-    "{%endfor%}",
-    "{{content['text']+' '}}",
-    "{%ifadd_generation_prompt%}{{'ASSISTANT:'}}{%endif%}",
-    NULL,
+/* As `plain`: the template of the published models; without the marks of transformers' assistant
+ * mask; and without asking who speaks, which makes no difference to the text. */
+#define HEAD                                                                                       \
+    "{%formessageinmessages%}{%ifmessage['role']!='system'%}{{message['role'].upper()+': '}}"      \
+    "{%endif%}{%forcontentinmessage['content']|selectattr('type','equalto','image')%}"             \
+    "{{'<image>\\n'}}{%endfor%}"
+#define EACH_TEXT "{%forcontentinmessage['content']|selectattr('type','equalto','text')%}"
+#define TEXT "{{content['text']+' '}}"
+#define TEXTS EACH_TEXT TEXT "{%endfor%}"
+#define MARKED_TEXTS EACH_TEXT "{%generation%}" TEXT "{%endgeneration%}{%endfor%}"
+#define NOT_ASSISTANT "{%ifmessage['role']!='assistant'%}"
+#define TAIL "{%endfor%}{%ifadd_generation_prompt%}{{'ASSISTANT:'}}{%endif%}"
+static const char *const forms[] = {
+    HEAD NOT_ASSISTANT TEXTS "{%else%}" MARKED_TEXTS "{%endif%}" TAIL,
+    HEAD NOT_ASSISTANT TEXTS "{%else%}" TEXTS "{%endif%}" TAIL,
+    HEAD TEXTS TAIL,
 };
 
 static const char *const tokens[] = {image_token, NULL};
 
-static mip_status recognise(const char *text, const char *plain, chat_found *found) {
-    (void)text;
-    found->known = chat_contains_all(plain, needs);
+static mip_status recognise(const char *plain, chat_found *found) {
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        found->known = found->known || strcmp(plain, forms[i]) == 0;
+    }
     return MIP_OK;
 }
 

@@ -40,9 +40,9 @@ typedef struct chat_family {
     const char *name;
     const char *const *tokens; // NULL-terminated: marker tokens the tokenizer must have
     const char *image_token;   // NULL: no pictures
-    /* recognise - is this the family's template? `plain` is the same text with a newline within
-     * quotes spelled \\n and without spaces inside the braces. */
-    mip_status (*recognise)(const char *text, const char *plain, chat_found *found);
+    /* recognise - is this the family's template, as a whole? `plain` is its text with a newline
+     * within quotes spelled \\n, without spaces inside the braces and without comments. */
+    mip_status (*recognise)(const char *plain, chat_found *found);
     mip_status (*render)(const chat_template *c, const chat_message *messages, size_t n_messages,
                          bool generation_prompt, chat_pieces *out);
 } chat_family;
@@ -51,9 +51,6 @@ struct chat_template {
     const chat_family *family;
     char *default_system; // NULL: none
 };
-
-/* chat_contains_all - every string of the NULL-terminated list occurs in the text. */
-bool chat_contains_all(const char *text, const char *const *list);
 
 /* chat_pieces_add - append text to the newest piece. */
 mip_status chat_pieces_add(chat_pieces *p, const char *text, size_t n_bytes);

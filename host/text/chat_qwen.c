@@ -7,8 +7,8 @@
  *         with a picture as <|vision_start|><|image_pad|>...<|vision_end|>; at the end
  *         <|im_start|>assistant\n if asked. Parts follow each other with nothing between, nothing
  *         is trimmed.
- * Which   Qwen's is known by pieces of its text. A text-only template must be, but for its system
- *         sentence, exactly the one below; a template without such a sentence has that part less.
+ * Which   A template must be, but for its system sentence and blanks in its tags, exactly one of the
+ *         two below; one without such a sentence has that part less.
  * Labels  The newline after an answer's <|im_end|> is not the answer's. */
 #include <string.h>
 
@@ -20,63 +20,78 @@ static const char end_of_turn[] = "<|im_end|>";
 static const char image_token[] = "<|image_pad|>";
 static const char vision_start[] = "<|vision_start|>";
 static const char vision_end[] = "<|vision_end|>";
-static const char qwen_system[] = "You are a helpful assistant.";
 
-/* Text-only ChatML as `plain`: head, sentence, system_end, body; or head and body. */
-static const char ml_head[] = "{%formessageinmessages%}";
-static const char ml_system[] = "{%ifloop.firstandmessages[0]['role']!='system'%}"
-                                "{{'<|im_start|>system\\n";
-static const char ml_system_end[] = "<|im_end|>\\n'}}{%endif%}";
-static const char ml_body[] = "{{'<|im_start|>'+message['role']+'\\n'+message['content']+"
-                              "'<|im_end|>'+'\\n'}}{%endfor%}{%ifadd_generation_prompt%}"
-                              "{{'<|im_start|>assistant\\n'}}{%endif%}";
+/* As `plain`. Between system_begin and system_end stands the default system sentence; a template
+ * may be without the three. */
+typedef struct chat_form {
+    const char *head, *system_begin, *system_end, *body;
+} chat_form;
 
-static const char *const needs[] = {
-    "{% if loop.first and message['role'] != 'system' %}<|im_start|>system\nYou are a helpful "
-    "assistant.<|im_end|>\n{% endif %}",
-    "<|im_start|>{{ message['role'] }}\n",
-    "<|vision_start|><|image_pad|><|vision_end|>",
-    "{{ content['text'] }}",
-    "<|im_end|>\n",
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",
-    NULL,
-};
+static const chat_form vision_form = {
+    .head = "{%setimage_count=namespace(value=0)%}{%setvideo_count=namespace(value=0)%}"
+            "{%formessageinmessages%}",
+    .system_begin = "{%ifloop.firstandmessage['role']!='system'%}<|im_start|>system\n",
+    .system_end = "<|im_end|>\n{%endif%}",
+    .body = "<|im_start|>{{message['role']}}\n{%ifmessage['content']isstring%}"
+            "{{message['content']}}<|im_end|>\n{%else%}{%forcontentinmessage['content']%}"
+            "{%ifcontent['type']=='image'or'image'incontentor'image_url'incontent%}"
+            "{%setimage_count.value=image_count.value+1%}{%ifadd_vision_id%}Picture "
+            "{{image_count.value}}: {%endif%}<|vision_start|><|image_pad|><|vision_end|>"
+            "{%elifcontent['type']=='video'or'video'incontent%}"
+            "{%setvideo_count.value=video_count.value+1%}{%ifadd_vision_id%}Video "
+            "{{video_count.value}}: {%endif%}<|vision_start|><|video_pad|><|vision_end|>"
+            "{%elif'text'incontent%}{{content['text']}}{%endif%}{%endfor%}<|im_end|>\n{%endif%}"
+            "{%endfor%}{%ifadd_generation_prompt%}<|im_start|>assistant\n{%endif%}"};
+
+static const chat_form text_form = {
+    .head = "{%formessageinmessages%}",
+    .system_begin = "{%ifloop.firstandmessages[0]['role']!='system'%}{{'<|im_start|>system\\n",
+    .system_end = "<|im_end|>\\n'}}{%endif%}",
+    .body = "{{'<|im_start|>'+message['role']+'\\n'+message['content']+'<|im_end|>'+'\\n'}}"
+            "{%endfor%}{%ifadd_generation_prompt%}{{'<|im_start|>assistant\\n'}}{%endif%}"};
 
 static const char *const vision_tokens[] = {start_of_turn, end_of_turn, image_token,
                                             vision_start,  vision_end,  NULL};
 
 static const char *const ml_tokens[] = {start_of_turn, end_of_turn, NULL};
 
-static mip_status recognise_qwen(const char *text, const char *plain, chat_found *found) {
-    (void)plain;
-    found->known = chat_contains_all(text, needs);
-    found->has_default_system = found->known;
-    return found->known ? str_append(&found->default_system, qwen_system) : MIP_OK;
+/* Is the whole template this form? Its system sentence is read from it. */
+static mip_status match_form(const char *plain, const chat_form *form, chat_found *found) {
+    str sentence;
+    mip_status status = MIP_OK;
+    bool has_system = false;
+    str_init(&sentence);
+    if (!str_has_prefix(plain, form->head)) {
+        goto out;
+    }
+    plain += strlen(form->head);
+    has_system = str_has_prefix(plain, form->system_begin);
+    if (has_system) {
+        plain += strlen(form->system_begin);
+        const char *end = strstr(plain, form->system_end);
+        /* A quote, a backslash or a brace would not stand for itself. */
+        if (end == NULL || strcspn(plain, "'\\{") < (size_t)(end - plain)) {
+            goto out;
+        }
+        MIP_TRY_GOTO(str_append_n(&sentence, plain, (size_t)(end - plain)));
+        plain = end + strlen(form->system_end);
+    }
+    if (strcmp(plain, form->body) == 0) {
+        found->known = true;
+        found->has_default_system = has_system;
+        MIP_TRY_GOTO(str_append_n(&found->default_system, sentence.text, sentence.n_bytes));
+    }
+out:
+    str_deinit(&sentence);
+    return status;
 }
 
-static mip_status recognise_ml(const char *text, const char *plain, chat_found *found) {
-    (void)text;
-    if (!str_has_prefix(plain, ml_head)) {
-        return MIP_OK;
-    }
-    plain += sizeof ml_head - 1;
-    if (str_has_prefix(plain, ml_system)) {
-        plain += sizeof ml_system - 1;
-        const char *end = strstr(plain, ml_system_end);
-        /* A quote or a backslash would not stand for itself. */
-        if (end == NULL || strcspn(plain, "'\\") < (size_t)(end - plain)) {
-            return MIP_OK;
-        }
-        MIP_TRY(str_append_n(&found->default_system, plain, (size_t)(end - plain)));
-        found->has_default_system = true;
-        plain = end + sizeof ml_system_end - 1;
-    }
-    found->known = strcmp(plain, ml_body) == 0;
-    if (!found->known) {
-        found->has_default_system = false;
-        str_clear(&found->default_system);
-    }
-    return MIP_OK;
+static mip_status recognise_qwen(const char *plain, chat_found *found) {
+    return match_form(plain, &vision_form, found);
+}
+
+static mip_status recognise_ml(const char *plain, chat_found *found) {
+    return match_form(plain, &text_form, found);
 }
 
 static mip_status add_end_of_turn(chat_pieces *out, size_t i_message, bool answer) {

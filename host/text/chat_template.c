@@ -13,11 +13,11 @@ static const chat_family *const families[] = {&chat_family_qwen2_vl, &chat_famil
                                               &chat_family_llava};
 enum { N_FAMILIES = sizeof families / sizeof families[0] };
 
-/* The text as `plain` of chat_family. Comments go as well: they print nothing. */
+/* The text as `plain` of chat_family. Comments print nothing, nor does a newline at the end. */
 static mip_status plain_text(const char *text, str *out) {
     bool in_tag = false;
     bool in_quote = false;
-    while (*text != '\0') {
+    while (*text != '\0' && strcmp(text, "\n") != 0) {
         const char *comment_end = !in_tag && str_has_prefix(text, "{#") ? strstr(text, "#}") : NULL;
         if (comment_end != NULL) {
             text = comment_end + 2;
@@ -41,13 +41,6 @@ static mip_status plain_text(const char *text, str *out) {
         text++;
     }
     return MIP_OK;
-}
-
-bool chat_contains_all(const char *text, const char *const *list) {
-    while (*list != NULL && strstr(text, *list) != NULL) {
-        list++;
-    }
-    return *list == NULL;
 }
 
 static mip_status make_template(const chat_family *family, const chat_found *found,
@@ -76,12 +69,15 @@ mip_status chat_template_create(const char *template_text, const char *path, cha
     str_init(&found.default_system);
     MIP_TRY_GOTO(plain_text(template_text, &plain));
     for (; i < N_FAMILIES && !found.known; i++) {
-        MIP_TRY_GOTO(families[i]->recognise(template_text, plain.text, &found));
+        MIP_TRY_GOTO(families[i]->recognise(plain.text, &found));
     }
     if (!found.known) {
-        MIP_FAIL_GOTO(MIP_E_UNSUPPORTED, "give token ids instead of text: --ids",
-                      "%s: this chat template is of no family we know (known: %s, %s, %s)", path,
-                      families[0]->name, families[1]->name, families[2]->name);
+        MIP_FAIL_GOTO(
+            MIP_E_UNSUPPORTED,
+            "give token ids: --ids 1,2,3; or put the template of one of these families into "
+            "the folder as chat_template.jinja: --prompt and --messages follow it",
+            "%s: this chat template is of no family we know (known: %s, %s, %s)", path,
+            families[0]->name, families[1]->name, families[2]->name);
     }
     MIP_TRY_GOTO(make_template(families[i - 1], &found, out));
 out:

@@ -2,9 +2,9 @@
 /* host/text/chat_template.h - messages (text and images) to token ids, labels and the token range
  * of each answer.
  *
- * What    A model's chat template is a Jinja program. We do not run it: it is recognised by the
- *         pieces of text it must contain, or as a whole, and then rendered by the family's own C
- *         function; an unknown one is refused. Image placeholders are repeated before tokenising, as the Hugging
+ * What    A model's chat template is a Jinja program. We do not run it: it is recognised as a whole,
+ *         blanks inside its tags, comments and the default system sentence aside, and then rendered
+ *         by the family's own C function; an unknown one is refused. Image placeholders are repeated before tokenising, as the Hugging
  *         Face processor does.
  * Labels  An answer is the text of an assistant message and the end-of-turn token behind it; these
  *         tokens carry their own id as label, all others CHAT_NO_LABEL. A token that begins before

@@ -178,6 +178,14 @@ size=$(stat -c %s "$work/model/model.safetensors")
 printf '\000\000\300\177' | dd of="$work/model/model.safetensors" bs=1 seek=$((size - 4)) \
     conv=notrunc status=none
 expect "a NaN among the weights" 1 err='NaN' -- generate --model "$work/model" --prompt x
+model_with 1.0 2 tests/golden/llava_tiny/model
+rm "$work/model/chat_template.json"
+sed "s/{{ content\['text'\] + ' '}}{% endgen/{{ content['text'] + '<\/s>'}}{% endgen/" \
+    tests/golden/llava_tiny/model/chat_template.json >"$work/model/chat_template.json"
+expect "a chat template nobody knows" 1 err='chat_template.json: this chat template is of no family' \
+    err='^hint: .*--ids .*--messages' -- generate --model "$work/model" --prompt x
+expect "ids need no known template" 0 out='"text":"' -- \
+    generate --model "$work/model" --ids 1,2,3 --max-new-tokens 2 --json
 model_with 1.0 386
 rm "$work/model/chat_template.json"
 rm "$work/model/tokenizer_config.json"

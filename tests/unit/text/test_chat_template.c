@@ -282,10 +282,64 @@ Test(chat_template, chatml_is_known_by_its_form_and_its_sentence_is_read) {
     assert_known(ML_HEAD ML_SYSTEM("Be a cat.") ML_BODY,
                  "<|im_start|>system\nBe a cat.<|im_end|>\n<|im_start|>user\na<|im_end|>\n");
     assert_known(ML_HEAD ML_BODY, "<|im_start|>user\na<|im_end|>\n");
+    assert_known(ML_HEAD ML_BODY "\n", "<|im_start|>user\na<|im_end|>\n");
     assert_known(ML_HEAD ML_SYSTEM("It's") ML_BODY, NULL);
     assert_known(ML_HEAD ML_SYSTEM("Be.") ML_BODY " ", NULL);
     assert_known(ML_HEAD ML_SYSTEM("Be.") "x" ML_BODY, NULL);
     assert_known(ML_HEAD, NULL);
+}
+
+/* A golden template with its first `from` made `to`: what it renders, or NULL if it is refused. */
+typedef struct changed_template {
+    const char *path, *from, *to, *rendered;
+} changed_template;
+
+#define QWEN "tests/golden/qwen25vl_tiny/model/chat_template.json"
+#define LLAVA "tests/golden/llava_tiny/model/chat_template.json"
+#define TURN "<|im_start|>user\na<|im_end|>\n"
+
+static void assert_changed(const changed_template *c) {
+    json_doc doc;
+    arena memory;
+    const char *text = NULL;
+    char *changed = NULL;
+    arena_init(&memory);
+    cr_assert_eq(json_doc_read(c->path, 1 << 20, &doc), MIP_OK);
+    cr_assert_eq(json_string(&doc, doc.root, "chat_template", &text), MIP_OK);
+    const char *at = strstr(text, c->from);
+    cr_assert_not_null(at, "no %s", c->from);
+    cr_assert_eq(arena_printf(&memory, &changed, "%.*s%s%s", (int)(at - text), text, c->to,
+                              at + strlen(c->from)),
+                 MIP_OK);
+    assert_known(changed, c->rendered);
+    json_doc_deinit(&doc);
+    arena_deinit(&memory);
+}
+
+/* Templates like these are in use; rendered as the family's own they would be silently wrong. */
+Test(chat_template, a_template_that_says_anything_else_is_refused) {
+    static const changed_template changes[] = {
+        {QWEN, "You are a helpful assistant.", "Be a cat.",
+         "<|im_start|>system\nBe a cat.<|im_end|>\n" TURN},
+        {QWEN,
+         "{% if loop.first and message['role'] != 'system' %}<|im_start|>system\nYou are a helpful "
+         "assistant.<|im_end|>\n{% endif %}",
+         "", TURN},
+        {QWEN, "You are a helpful assistant.", "You are {{ name }}.", NULL},
+        {QWEN, "{{ content['text'] }}", "{{ content['text'] | trim }}", NULL},
+        {QWEN, "<|vision_start|><|image_pad|>", "<image><|vision_start|><|image_pad|>", NULL},
+        {LLAVA, "{% generation %}", "{%  generation  %}", "USER: a "},
+        {LLAVA, "{% for message in messages %}", "{{ bos_token }}{% for message in messages %}",
+         NULL},
+        {LLAVA, "{% generation %}{{ content['text'] + ' '}}",
+         "{% generation %}{{ content['text'] + '</s>' }}", NULL},
+        {LLAVA, "{{ 'ASSISTANT:' }}", "{{ 'ASSISTANT: ' }}", NULL},
+        {LLAVA, "{{ '<image>\n' }}", "{{ '<image>' }}", NULL},
+        {LLAVA, "{# Render all text next #}", "", "USER: a "},
+    };
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        assert_changed(&changes[i]);
+    }
 }
 
 /* The golden's labels end with the end-of-turn token; the template goes on with a newline. */
@@ -381,6 +435,7 @@ Test(chat_template, unknown_templates_roles_and_places_of_images_are_refused) {
     str_init(&out);
     cr_assert_eq(chat_template_create("{{ messages }}", "x.json", &c), MIP_E_UNSUPPORTED);
     cr_assert_not_null(strstr(mip_error_last()->hint, "--ids"));
+    cr_assert_not_null(strstr(mip_error_last()->hint, "--messages"));
     const chat_part text = text_part("a"), picture = image_part(4), empty = image_part(0),
                     spelled = text_part("see <|image_pad|>");
     const chat_message robot = {"robot", &text, 1}, answer = {"assistant", &picture, 1},
