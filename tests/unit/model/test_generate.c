@@ -140,11 +140,13 @@ ParameterizedTest(const golden_case *b, generate, greedy_ids_are_those_of_transf
     cases_close(&c);
 }
 
+/* Prompts without, with one and with three pictures of several sizes, side by side. */
 ParameterizedTestParameters(generate, a_sequence_does_not_depend_on_its_batch_or_the_threads) {
-    return both_backends();
+    static const char *const names[] = {"generate"};
+    return golden_cases(1, 1, names);
 }
 
-ParameterizedTest(const backend_name *b, generate,
+ParameterizedTest(const golden_case *b, generate,
                   a_sequence_does_not_depend_on_its_batch_or_the_threads) {
     tiny_model t;
     generate_cases c;
@@ -152,9 +154,9 @@ ParameterizedTest(const backend_name *b, generate,
     generated batch[MAX_CASES];
     const generate_options options = {.max_new_tokens = 12, .repetition_penalty = 1.3};
     share_all_work();
-    cases_open(&c);
-    tiny_model_open(&t, b->name, "model", ARENA_BYTES);
-    t.m.stop[0] = 307; // some end early, others run on
+    cases_open_named(&c, b->name);
+    tiny_model_open_of(&t, b->backend, b->name, ARENA_BYTES);
+    t.m.stop[0] = 307; // where it is said, some end early and others run on
     t.m.n_stop = 1;
     omp_set_num_threads(1);
     for (int i = 0; i < c.n; i++) {
