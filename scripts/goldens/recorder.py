@@ -156,15 +156,16 @@ def forward(model, inputs):
     return recorder, result
 
 
-def check_loss(result, labels):
-    """Loss again in fp64 from the logits: position i is scored against labels[i+1]."""
+def exact_loss(result, labels):
+    """Loss in fp64 from the logits: position i is scored against labels[i+1]."""
     logits, target = result.logits[:, :-1].double(), labels[:, 1:]
     rows = target != LABEL_NONE
-    picked = torch.log_softmax(logits[rows], -1).gather(1, target[rows, None])
-    require(
-        abs(-picked.mean().item() - result.loss.item()) < 1e-5 * result.loss.item(),
-        "loss is not the mean over labels",
-    )
+    return -torch.log_softmax(logits[rows], -1).gather(1, target[rows, None]).mean()
+
+
+def check_loss(result, labels):
+    error = abs(exact_loss(result, labels).item() - result.loss.item())
+    require(error < 1e-5 * result.loss.item(), "loss is not the mean over labels")
 
 
 def forward_tensors(recorder, result):
