@@ -13,8 +13,6 @@ Loss    from transformers' logits in double: its own, in float32 over a real voc
 Order   vision rows: the file has the processor's order, transformers the window order;
         transformers' own get_window_index brings them together. LLaVA: pixels row by row,
         tower rows with the class token of each picture in front.
-Loss    from transformers' logits in F64: its own F32 sum over a real vocabulary (49152 words)
-        is off by 5e-6, more than the gate of a confident answer's loss.
 Usage   mip trace --model MODEL_DIR --prompt TEXT --image F --answer TEXT --out F.h5
         python scripts/compare_trace.py MODEL_DIR F.h5 [--prompt TEXT --image F --answer TEXT]
 Needs   pip install -r scripts/goldens/requirements.txt h5py"""

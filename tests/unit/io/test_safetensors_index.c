@@ -98,6 +98,25 @@ Test(safetensors_index, unmapped_tensors_are_left_out) {
     temp_remove(&t);
 }
 
+Test(safetensors_index, the_total_size_is_not_believed) {
+    static const char *const metadata[] = {"{\"total_size\":1e300}", "{\"total_size\":-1}",
+                                           "{\"total_size\":\"much\"}", "[]", "null"};
+    for (size_t i = 0; i < sizeof metadata / sizeof metadata[0]; i++) {
+        temp_dir t;
+        char text[128];
+        safetensors_index *index = NULL;
+        temp_make(&t);
+        shard(&t, "a.safetensors", "x");
+        snprintf(text, sizeof text, "{\"metadata\":%s,\"weight_map\":{\"x\":\"a.safetensors\"}}",
+                 metadata[i]);
+        temp_text(&t, "model.safetensors.index.json", text);
+        ASSERT_OK(safetensors_index_open(t.path, &index));
+        cr_assert_eq(safetensors_index_size(index), 1);
+        safetensors_index_close(index);
+        temp_remove(&t);
+    }
+}
+
 Test(safetensors_index, shard_names_may_not_leave_the_folder) {
     const char *const bad[] = {"../a.safetensors",
                                "/etc/a.safetensors",

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/str.h"
 #include "io/safetensors_index.h"
 #include "io/safetensors_read.h"
 #include "tensor/convert.h"
@@ -375,14 +376,62 @@ Test(safetensors_read, names_over_512_bytes_are_refused) {
 }
 
 Test(safetensors_read, known_but_unread_dtypes_say_what_to_do) {
+    static const char *const names[] = {"F8_E4M3", "F8_E5M2", "F4",  "F6_E2M3", "C64",
+                                        "I8",      "I16",     "U16", "U32",     "U64"};
     temp_dir t;
     safetensors_file *f = NULL;
     temp_make(&t);
-    const char *header = "{\"a\":{\"dtype\":\"F8_E4M3\",\"shape\":[8],\"data_offsets\":[0,8]}}";
-    ASSERT_FAILS(safetensors_open(file_of(&t, header, "12345678", 8), &f), MIP_E_UNSUPPORTED,
-                 "F8_E4M3");
-    cr_assert_not_null(strstr(mip_error_last()->hint, "convert"));
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char header[100];
+        snprintf(header, sizeof header,
+                 "{\"a\":{\"dtype\":\"%s\",\"shape\":[8],\"data_offsets\":[0,8]}}", names[i]);
+        ASSERT_FAILS(safetensors_open(file_of(&t, header, "12345678", 8), &f), MIP_E_UNSUPPORTED,
+                     names[i]);
+        ASSERT_HINT("convert");
+    }
     temp_remove(&t);
+}
+
+Test(safetensors_read, dtypes_nobody_computes_with_are_read_as_they_are) {
+    static const struct {
+        const char *name;
+        int bytes;
+    } types[] = {{"F64", 8}, {"I64", 8}, {"U8", 1}, {"BOOL", 1}};
+    temp_dir t;
+    temp_make(&t);
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        char header[100];
+        char data[8] = "";
+        safetensors_file *f = NULL;
+        snprintf(header, sizeof header,
+                 "{\"a\":{\"dtype\":\"%s\",\"shape\":[%d],\"data_offsets\":[0,8]}}", types[i].name,
+                 8 / types[i].bytes);
+        ASSERT_OK(safetensors_open(file_of(&t, header, "12345678", 8), &f));
+        const safetensors_entry *e = safetensors_find(f, "a");
+        ASSERT_OK(safetensors_read(e, e->dtype, true, data));
+        cr_assert_arr_eq(data, "12345678", 8);
+        safetensors_close(f);
+    }
+    temp_remove(&t);
+}
+
+Test(safetensors_read, files_have_a_million_tensors_at_most) {
+    str header;
+    str_init(&header);
+    ASSERT_OK(str_append(&header, "01234567{\"0\":0")); // the length comes later
+    for (int i = 1; i <= 1000001; i++) {
+        char entry[16];
+        ASSERT_OK(
+            str_append_n(&header, entry, (size_t)snprintf(entry, sizeof entry, ",\"%d\":0", i)));
+    }
+    ASSERT_OK(str_append(&header, "}"));
+    for (int i = 0; i < 8; i++) {
+        header.text[i] = (char)((header.n_bytes - 8) >> (8 * i));
+    }
+    safetensors_file *f = NULL;
+    ASSERT_FAILS(safetensors_open_bytes("m", header.text, header.n_bytes, &f), MIP_E_FORMAT,
+                 "1000002 tensors, the limit is 1000000");
+    str_deinit(&header);
 }
 
 Test(safetensors_read, every_truncation_of_a_file_is_refused) {
