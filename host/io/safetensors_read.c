@@ -80,7 +80,7 @@ static mip_status file_open(safetensors_file *f) {
         MIP_FAIL(MIP_E_IO, fs_hint(errno), "cannot open %s: %s", f->path, strerror(errno));
     }
     if (!S_ISREG(st.st_mode)) {
-        MIP_FAIL(MIP_E_FORMAT, damaged_hint, "%s: expected a regular file", f->path);
+        MIP_FAIL(MIP_E_FORMAT, "give the path of a file", "%s: expected a regular file", f->path);
     }
     f->size_bytes = st.st_size;
     return MIP_OK;
