@@ -34,12 +34,11 @@ n_found=0
 mkdir -p build/fuzz/crash
 for name in "$@"; do
     log=build/fuzz/$name.log
-    dict=tests/fuzz/dict/$name.dict
     mkdir -p "build/fuzz/found/$name"
     "$program$name" -max_len="${max_len[$name]:-1024}" -timeout=20 -rss_limit_mb=2048 \
         -runs="${FUZZ_RUNS:--1}" -max_total_time="${FUZZ_SECONDS:-60}" \
         -artifact_prefix="build/fuzz/crash/$name-" -print_final_stats=1 \
-        $([ -f "$dict" ] && echo "-dict=$dict") \
+        -dict="tests/fuzz/dict/$name.dict" \
         "build/fuzz/found/$name" "tests/fuzz/corpus/$name" >"$log" 2>&1
     status=$?
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")

@@ -14,8 +14,8 @@ FUZZ_READY := $(filter data,$(BUILD_ROOMS))
 FUZZ_BINS  := $(if $(FUZZ_READY),$(FUZZ_NAMES:%=$(B)/tests/fuzz_%))
 FUZZ_MAIN  := $(B)/obj/tests/fuzz/$(if $(filter fuzz,$(VARIANT)),fuzz,corpus)_main.o
 
-# base holds no parser of a format: checked by the sanitizers, but not followed by libFuzzer,
-# which makes the targets twice as fast.
+# base holds no parser of a format (but words for unknown keys, at some thousand comparisons each):
+# checked by the sanitizers, not followed by libFuzzer.
 ifeq ($(VARIANT),fuzz)
 $(B)/obj/host/base/%.o: CFLAGS += -fno-sanitize=fuzzer-no-link
 endif
@@ -29,7 +29,7 @@ $(B)/tests/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(LIB) $(B)/sources
 fuzz-bins: $(FUZZ_BINS)
 tests: $(FUZZ_BINS)
 
-## fuzz: libFuzzer on every parser, a minute each (FUZZ_SECONDS, FUZZ_RUNS, FUZZ_TARGETS); needs clang
+## fuzz: libFuzzer on every parser, a minute each (FUZZ_SECONDS, FUZZ_RUNS, FUZZ_TARGETS); wants clang
 .PHONY: fuzz
 fuzz:
 	@scripts/fuzz.sh --check

@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include "base/log.h"
 #include "io/safetensors_index.h"
 #include "support/check_status.h"
 #include "support/temp_dir.h"
@@ -85,15 +86,23 @@ Test(safetensors_index, a_path_to_the_file_itself_is_accepted) {
     safetensors_index_close(index);
 }
 
-Test(safetensors_index, unmapped_tensors_are_left_out) {
+static void keep_message(log_level level, const char *message, void *user) {
+    snprintf(user, 200, "%d %s", (int)level, message);
+}
+
+Test(safetensors_index, unmapped_tensors_are_left_out_with_a_warning) {
     temp_dir t;
     safetensors_index *index = NULL;
+    char logged[200] = "";
     temp_make(&t);
+    log_sink_set(keep_message, logged);
     shard_raw(&t, "a.safetensors", X_AND_Y, 2);
     temp_text(&t, "model.safetensors.index.json", "{\"weight_map\":{\"x\":\"a.safetensors\"}}");
     ASSERT_OK(safetensors_index_open(t.path, &index));
     cr_assert_eq(safetensors_index_size(index), 1);
     cr_assert_null(safetensors_index_find(index, "y"));
+    cr_assert_eq(logged[0] - '0', LOG_WARN);
+    cr_assert_not_null(strstr(logged, "1 tensors of the shards are not in the weight map"));
     safetensors_index_close(index);
     temp_remove(&t);
 }
