@@ -96,7 +96,7 @@ mip_status ig_carry(const ig_run *r, ig_group *g, int l, const ig_layer *evaluat
                     bool move_state);
 
 /* ig_follow - move a new group past the chosen layers 0 .. l - 1 without evaluating it there:
- * the state and tangents, bit for bit, of a node carried from the beginning. */
+ * it then has the state and tangents of a group carried from the beginning. */
 mip_status ig_follow(const ig_run *r, ig_group *g, int l);
 
 #endif

@@ -6,6 +6,7 @@
 #include <omp.h>
 #include <string.h>
 
+#include "attr/refinement.h"
 #include "fixture.h"
 #include "support/check_status.h"
 #include "support/share_work.h"
@@ -119,6 +120,36 @@ Test(adaptive, scores_equal_a_composite_rule_of_64_nodes) {
         }
         cr_expect_gt(n_added, 0, "%s: no layer needed a further node", modes[i].what);
         attribution_sample_destroy(&grown);
+        attribution_sample_destroy(&wanted);
+        fixture_close(&f);
+    }
+}
+
+/* radau2 with room for one more node: only the piece from 1/3 to 1 can be refined, at 2/3. */
+Test(adaptive, a_late_node_is_worth_what_a_carried_one_is) {
+    static const layer_profile unknown;
+    refinement r;
+    quadrature late;
+    ASSERT_OK(quadrature_parse("radau2", &late));
+    ASSERT_OK(refinement_begin(&late, &r));
+    cr_assert_eq(refinement_grow(&r, &unknown, 3), 1);
+    const quadrature *grown = &r.rule; // 1/3, 1, 2/3
+    const quadrature carried = {.n = 3,
+                                .node = {grown->node[0], grown->node[2], grown->node[1]},
+                                .weight = {grown->weight[0], grown->weight[2], grown->weight[1]}};
+    late.adaptive = true;
+    for (int live = 0; live <= 1; live++) {
+        fixture f;
+        config_attribute c = paper;
+        c.tolerance = -1; // nothing is good enough
+        c.max_nodes = 3;
+        c.nonpath = live ? CONFIG_NONPATH_LIVE : CONFIG_NONPATH_CONSTANT;
+        fixture_open(&f, "cpu", "image");
+        attribution_sample got = run_rule(&f, &c, &late);
+        attribution_sample wanted = run_rule(&f, &c, &carried);
+        cr_expect_eq(got.n_nodes[0], 3);
+        expect_same_result(&f.model.m.text, c.top_k, &got, &wanted, 1e-6, "late node");
+        attribution_sample_destroy(&got);
         attribution_sample_destroy(&wanted);
         fixture_close(&f);
     }
