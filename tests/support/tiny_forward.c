@@ -46,8 +46,13 @@ static void run(tiny_forward *f, int64_t n, const sequence *seqs) {
 
 void tiny_forward_run(tiny_forward *f, const char *backend, const char *folder, int64_t n,
                       const sequence *seqs) {
+    tiny_forward_run_as(f, backend, folder, MIP_DTYPE_F32, n, seqs);
+}
+
+void tiny_forward_run_as(tiny_forward *f, const char *backend, const char *folder, mip_dtype dtype,
+                         int64_t n, const sequence *seqs) {
     *f = (tiny_forward){0};
-    tiny_model_open(&f->t, backend, folder, ARENA_BYTES);
+    tiny_model_open_as(&f->t, backend, folder, dtype, ARENA_BYTES);
     run(f, n, seqs);
 }
 

@@ -32,6 +32,10 @@ typedef struct tiny_forward {
 void tiny_forward_run(tiny_forward *f, const char *backend, const char *folder, int64_t n,
                       const sequence *seqs);
 
+/* tiny_forward_run_as - the same with weight matrices in dtype (F32 above). */
+void tiny_forward_run_as(tiny_forward *f, const char *backend, const char *folder, mip_dtype dtype,
+                         int64_t n, const sequence *seqs);
+
 /* tiny_forward_run_case - n sequences through the model their golden case was made with. */
 void tiny_forward_run_case(tiny_forward *f, const char *backend, const char *case_name, int64_t n,
                            const sequence *seqs);

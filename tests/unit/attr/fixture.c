@@ -4,13 +4,20 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { ARENA_BYTES = 256 << 20, N_ANSWER = 3 };
 
 void fixture_open(fixture *f, const char *backend, const char *case_name) {
-    tiny_model_open_of(&f->model, backend, case_name, ARENA_BYTES);
+    fixture_open_as(f, backend, case_name, MIP_DTYPE_F32);
+}
+
+void fixture_open_as(fixture *f, const char *backend, const char *case_name, mip_dtype dtype) {
+    char folder[64];
+    snprintf(folder, sizeof folder, "%s/model", golden_name_split(case_name).family);
+    tiny_model_open_as(&f->model, backend, folder, dtype, ARENA_BYTES);
     golden_open(&f->g, case_name, "");
     f->sample = (labelled_sample){.id = case_name, .seq = golden_sequence(&f->g)};
     const int64_t n = f->sample.seq.n;

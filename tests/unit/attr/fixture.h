@@ -17,6 +17,9 @@ typedef struct fixture {
 
 /* fixture_open - the case's last 3 tokens are the answer. */
 void fixture_open(fixture *f, const char *backend, const char *case_name);
+
+/* fixture_open_as - the same with weight matrices in dtype (F32 above). */
+void fixture_open_as(fixture *f, const char *backend, const char *case_name, mip_dtype dtype);
 void fixture_close(fixture *f);
 
 /* result_create - arrays for one sample of a stack. */

@@ -184,18 +184,19 @@ Test(sequence, features_go_to_image_rows_and_their_gradient_comes_back) {
 }
 
 /* The hidden states of sequence i of a pack, to the bit, against the same sequence alone. */
-static void check_alone(tiny_forward *all, const char *backend, const char *name, const sequence *s,
-                        int i) {
+static void check_alone(tiny_forward *all, const char *backend, const char *folder, mip_dtype dtype,
+                        const sequence *s, int i) {
     tiny_forward alone;
     omp_set_num_threads(1);
-    tiny_forward_run_case(&alone, backend, name, 1, &s[i]);
+    tiny_forward_run_as(&alone, backend, folder, dtype, 1, &s[i]);
     const int64_t width = all->t.m.text.width;
     for (int l = 0; l <= all->t.m.text.n_layers; l++) { // layer 0 has the image features
         float *a = tiny_forward_fetch(all, all->trace.hidden[l] + all->text.begin[i] * width,
                                       s[i].n * width);
         float *b = tiny_forward_fetch(&alone, alone.trace.hidden[l], s[i].n * width);
         cr_assert_arr_eq(a, b, (size_t)(s[i].n * width) * sizeof *a,
-                         "%s on %s, sequence %d, layer %d", name, backend, i, l);
+                         "%s on %s, dtype %d, sequence %d, layer %d", folder, backend, (int)dtype,
+                         i, l);
         free(a);
         free(b);
     }
@@ -203,7 +204,8 @@ static void check_alone(tiny_forward *all, const char *backend, const char *name
 }
 
 /* No picture, three (one larger than a window in both axes where there are windows), one or two. */
-static void check_pack(const char *backend, const tiny_family *family, int threads) {
+static void check_pack(const char *backend, const tiny_family *family, mip_dtype dtype,
+                       int threads) {
     static const char *const names[] = {"text", "three_images", "batch", "batch"};
     static const char *const prefixes[] = {"", "", "seq0.", "seq1."};
     golden g[4];
@@ -220,9 +222,10 @@ static void check_pack(const char *backend, const tiny_family *family, int threa
         }
     }
     omp_set_num_threads(threads);
-    tiny_forward_run_case(&all, backend, name, n, s);
+    snprintf(name, sizeof name, "%s/model", family->name);
+    tiny_forward_run_as(&all, backend, name, dtype, n, s);
     for (int i = 0; i < n; i++) {
-        check_alone(&all, backend, name, s, i);
+        check_alone(&all, backend, name, dtype, s, i);
     }
     tiny_forward_finish(&all);
     for (int i = 0; i < n; i++) {
@@ -233,9 +236,12 @@ static void check_pack(const char *backend, const tiny_family *family, int threa
 Test(sequence, a_row_has_the_same_bits_alone_and_in_a_pack_on_any_number_of_threads) {
     share_all_work();
     for (int f = 0; f < TINY_FAMILIES; f++) {
-        check_pack("ref", &tiny_families[f], 1);
-        for (int threads = 1; threads <= 4; threads *= 2) {
-            check_pack("cpu", &tiny_families[f], threads);
+        for (int bf16 = 0; bf16 <= 1; bf16++) {
+            const mip_dtype dtype = bf16 ? MIP_DTYPE_BF16 : MIP_DTYPE_F32;
+            check_pack("ref", &tiny_families[f], dtype, 1);
+            for (int threads = 1; threads <= 4; threads *= 2) {
+                check_pack("cpu", &tiny_families[f], dtype, threads);
+            }
         }
     }
 }
