@@ -20,7 +20,7 @@
 #include "plan/plan.h"
 #include "tensor/dtype.h"
 
-enum { REPEATS = 7, DEVICE = 0, DTYPES = 2 };
+enum { REPEATS = 7, MAX_REPEATS = 99, DEVICE = 0, DTYPES = 2 };
 
 /* y [rows, n] = x [rows, k] W^T. */
 typedef struct bench_shape {
@@ -38,12 +38,17 @@ enum { SHAPES = sizeof shapes / sizeof shapes[0] };
 typedef struct bench_row {
     mip_dtype dtype;
     bench_shape shape;
-    double flops[REPEATS]; // per second, ascending
-    double bytes;          // per call
+    int64_t n_repeats;
+    double flops[MAX_REPEATS]; // per second, ascending
+    double bytes;              // per call
 } bench_row;
 
 static double median(const bench_row *r) {
-    return r->flops[REPEATS / 2];
+    return r->flops[r->n_repeats / 2];
+}
+
+static double highest(const bench_row *r) {
+    return r->flops[r->n_repeats - 1];
 }
 
 static double bytes_per_s(const bench_row *r) {
@@ -62,12 +67,12 @@ static mip_status measure(const mip_backend *backend, bench_row *r) {
     mip_status status = MIP_OK;
     const bench_shape *s = &r->shape;
     MIP_TRY(exec_init(&x, backend, DEVICE, false));
-    for (int i = 0; i < REPEATS; i++) {
+    for (int64_t i = 0; i < r->n_repeats; i++) {
         MIP_TRY_GOTO(signals_check());
         MIP_TRY_GOTO(plan_measure_rate(&x, r->dtype, s->rows, s->n, s->k, &r->flops[i]));
     }
     r->bytes = x.counts.bytes / (double)x.counts.calls[MIP_OP_GEMM];
-    qsort(r->flops, REPEATS, sizeof r->flops[0], ascending);
+    qsort(r->flops, (size_t)r->n_repeats, sizeof r->flops[0], ascending);
 out:
     exec_deinit(&x);
     return status;
@@ -84,7 +89,7 @@ static mip_status write_table(const char *cpu, const char *backend, const bench_
         MIP_TRY(str_printf(
             out, "%-5s %6" PRId64 " %6" PRId64 " %6" PRId64 " %10.1f %10.1f %10.1f %8.1f\n",
             dtype_name(r->dtype), r->shape.rows, r->shape.n, r->shape.k, median(r) / 1e9,
-            r->flops[0] / 1e9, r->flops[REPEATS - 1] / 1e9, bytes_per_s(r) / 1e9));
+            r->flops[0] / 1e9, highest(r) / 1e9, bytes_per_s(r) / 1e9));
     }
     return MIP_OK;
 }
@@ -106,7 +111,7 @@ static mip_status write_json(const char *cpu, const char *backend, const bench_r
         MIP_TRY(json_put_i64(&w, "k", r->shape.k));
         MIP_TRY(json_put_f64(&w, "flops_per_s", median(r)));
         MIP_TRY(json_put_f64(&w, "lowest", r->flops[0]));
-        MIP_TRY(json_put_f64(&w, "highest", r->flops[REPEATS - 1]));
+        MIP_TRY(json_put_f64(&w, "highest", highest(r)));
         MIP_TRY(json_put_f64(&w, "bytes_per_s", bytes_per_s(r)));
         MIP_TRY(json_end(&w));
     }
@@ -119,6 +124,7 @@ static mip_status run(cli *c, const cli_args *args) {
     static const mip_dtype dtypes[DTYPES] = {MIP_DTYPE_F32, MIP_DTYPE_BF16};
     const mip_backend *backend = NULL;
     bench_row *rows = NULL;
+    int64_t n_repeats = 0;
     const machine m = machine_get();
     str text;
     mip_status status = MIP_OK;
@@ -126,13 +132,15 @@ static mip_status run(cli *c, const cli_args *args) {
     if (strcmp(args->words[0], "gemm") != 0) {
         MIP_FAIL_GOTO(MIP_E_CONFIG, "mip bench gemm", "no benchmark '%s'", args->words[0]);
     }
+    MIP_TRY_GOTO(cli_int(args, "repeats", 1, MAX_REPEATS, REPEATS, &n_repeats));
     MIP_TRY_GOTO(signals_install());
     MIP_TRY_GOTO(cpu_threads_from_env());
     MIP_TRY_GOTO(cpu_backends_register());
     MIP_TRY_GOTO(backend_open(cli_value(args, "backend", "auto"), &backend));
     MIP_TRY_GOTO(ARENA_NEW(&c->memory, DTYPES * SHAPES, &rows));
     for (int i = 0; i < DTYPES * SHAPES; i++) {
-        rows[i] = (bench_row){.dtype = dtypes[i % DTYPES], .shape = shapes[i / DTYPES]};
+        rows[i] = (bench_row){
+            .dtype = dtypes[i % DTYPES], .shape = shapes[i / DTYPES], .n_repeats = n_repeats};
         MIP_TRY_GOTO(measure(backend, &rows[i]));
     }
     MIP_TRY_GOTO((cli_flag(args, "json") > 0 ? write_json : write_table)(m.cpu, backend->name, rows,
@@ -145,6 +153,7 @@ out:
 
 static const cli_option options[] = {
     {.name = "backend", .value = "NAME", .help = "auto, cpu, ref, or a plugin (auto)"},
+    {.name = "repeats", .value = "N", .help = "measurements of 0.1 s each per shape (7)"},
     {.name = "json", .help = "the same for machines, rates in operations and bytes per second"},
     {.name = NULL},
 };

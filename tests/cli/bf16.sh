@@ -62,6 +62,8 @@ verdict "gives the original bytes" cmp "$run/model/model.safetensors" $tiny/mode
 DNNL_MAX_CPU_ISA=AVX2 expect "doctor says what bf16 is worth" 0 \
     out='ok bf16 +products of bf16 weights run in f32' out='halves the memory, not the time' -- doctor
 expect "bench gemm" 0 out='^F32 +512 +2048 +2048 +[1-9]' out='^BF16 +512 +2048 +2048 +[1-9]' -- \
-    bench gemm
+    bench gemm --repeats 1
+expect "bench gemm as JSON" 0 out='"dtype": "BF16"' out='"flops_per_s": [1-9]' -- \
+    bench gemm --repeats 1 --json
 expect "no other benchmark" 2 err="no benchmark 'ops'" err='hint: mip bench gemm' -- bench ops
 finish

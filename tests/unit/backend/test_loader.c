@@ -49,7 +49,7 @@ Test(loader, finds_a_plugin_by_name_in_the_backend_dir) {
 }
 
 Test(loader, says_both_numbers_when_the_versions_differ) {
-    expect_refused(PLUGIN("other_version_backend"), "interface version 42, this program has 2");
+    expect_refused(PLUGIN("other_version_backend"), "interface version 43, this program has 2");
 }
 
 static char reported[256];
