@@ -24,7 +24,12 @@ mip_status hash_stream_create(hash_stream **out) {
     *out = NULL;
     hash_stream *h = calloc(1, sizeof *h);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
-    if (h == NULL || context == NULL || EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1) {
+    if (h == NULL || context == NULL) {
+        EVP_MD_CTX_free(context);
+        free(h);
+        MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate the state of a SHA-256");
+    }
+    if (EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1) {
         EVP_MD_CTX_free(context);
         free(h);
         MIP_FAIL(MIP_E_INTERNAL, NULL, "libcrypto cannot start a SHA-256");

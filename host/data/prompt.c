@@ -29,6 +29,15 @@ patch_settings patch_settings_of_model(const model *m) {
     return s;
 }
 
+mip_status prompt_length_check(const char *whose, int64_t n_tokens, int64_t max_tokens) {
+    if (max_tokens > 0 && n_tokens > max_tokens) {
+        MIP_FAIL(MIP_E_UNSUPPORTED, "make it shorter, or its pictures smaller",
+                 "%s: %lld tokens, the model takes %lld (max_position_embeddings)", whose,
+                 (long long)n_tokens, (long long)max_tokens);
+    }
+    return MIP_OK;
+}
+
 mip_status prompt_maker_init(prompt_maker *maker, const dataset *data, const text_front *front,
                              const patch_settings *patches) {
     *maker = (prompt_maker){.data = data, .front = front, .patches = *patches};
@@ -164,6 +173,7 @@ static mip_status encode(layout *l, prompt_kind kind, const chat_message *messag
     chat_tokens tokens = {0};
     MIP_TRY(chat_encode(&out->memory, l->maker->front->chat, l->maker->front->tokens, messages,
                         n_messages, kind == PROMPT_QUESTION, &tokens));
+    MIP_TRY(prompt_length_check(l->r->id, tokens.n, l->maker->max_tokens));
     out->seq.ids = tokens.ids;
     out->seq.n = tokens.n;
     out->n_prompt = tokens.n;

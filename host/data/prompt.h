@@ -32,11 +32,18 @@ typedef struct prompt_maker {
     const text_front *front; // borrowed
     patch_settings patches;
     picture_cache pictures; // owned
+    int64_t max_tokens;     // of a prompt; 0 = any number
 } prompt_maker;
 
 /* patch_settings_of_model - the numbers of preprocessor_config.json as the model holds them. */
 patch_settings patch_settings_of_model(const model *m);
 
+/* prompt_length_check - MIP_E_UNSUPPORTED if a prompt has more tokens than the model is made for
+ * (max_tokens, 0 = any number): beyond them its answers mean nothing, and attention takes their
+ * square in time and memory. `whose` is for the message. */
+mip_status prompt_length_check(const char *whose, int64_t n_tokens, int64_t max_tokens);
+
+/* prompt_maker_init - max_tokens is 0 after it. */
 mip_status prompt_maker_init(prompt_maker *maker, const dataset *data, const text_front *front,
                              const patch_settings *patches);
 void prompt_maker_deinit(prompt_maker *maker);

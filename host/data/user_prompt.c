@@ -123,6 +123,7 @@ mip_status user_prompt_create(const model *m, const text_front *front, const use
     } else {
         MIP_TRY_GOTO(encode_turns(m, front, input, out));
     }
+    MIP_TRY_GOTO(prompt_length_check("the prompt", out->seq.n, m->max_positions));
 out:
     if (status != MIP_OK) {
         user_prompt_destroy(out);

@@ -54,7 +54,7 @@ typedef struct model {
     vocab_head head;
     bool tied;
     float rope_theta;
-    int64_t max_positions;                 // most tokens of a sequence
+    int64_t max_positions;                 // tokens of a sequence the model is made for
     int64_t mrope_section[MROPE_SECTIONS]; // t, h, w frequencies; {D/2, 0, 0} = plain rope
     int32_t image_token, vision_start_token, vision_end_token; // -1 = the family has none
     int32_t stop[MODEL_MAX_STOP];                              // generation_config.json

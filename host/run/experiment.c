@@ -109,7 +109,9 @@ mip_status experiment_open(const char *config_path, const char *const *sets, int
     }
     MIP_TRY(check_settings(e));
     const patch_settings patches = patch_settings_of_model(&e->session.model);
-    return prompt_maker_init(&e->maker, &e->data, &e->front, &patches);
+    MIP_TRY(prompt_maker_init(&e->maker, &e->data, &e->front, &patches));
+    e->maker.max_tokens = e->session.model.max_positions;
+    return MIP_OK;
 }
 
 void experiment_close(experiment *e) {

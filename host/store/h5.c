@@ -192,9 +192,16 @@ typedef struct name_list {
     mip_status status;
 } name_list;
 
+static mip_status name_copy(name_list *list, const char *name, char **out) {
+    if (list->n == list->room) {
+        MIP_FAIL(MIP_E_INTERNAL, NULL, "HDF5 lists more names than it counted");
+    }
+    return arena_strdup(list->a, name, out);
+}
+
 static herr_t name_take(name_list *list, const char *name) {
     char *copy = NULL;
-    list->status = list->n < list->room ? arena_strdup(list->a, name, &copy) : MIP_E_INTERNAL;
+    list->status = name_copy(list, name, &copy);
     if (list->status != MIP_OK) {
         return -1;
     }
@@ -224,8 +231,9 @@ mip_status h5_members(const h5_file *file, const char *group, arena *a, const ch
     TRY_H5(file->path, "read a group", H5Gget_info(id, &info));
     list.room = (int64_t)info.nlinks;
     MIP_TRY_GOTO(ARENA_NEW(a, list.room, &list.names));
-    TRY_H5(file->path, "list a group",
-           H5Literate(id, H5_INDEX_NAME, H5_ITER_INC, NULL, link_take, &list));
+    const herr_t listed = H5Literate(id, H5_INDEX_NAME, H5_ITER_INC, NULL, link_take, &list);
+    MIP_TRY_GOTO(list.status); // ours, if it was us who stopped
+    TRY_H5(file->path, "list a group", listed);
     *out = list.names;
     *out_n = list.n;
 out:
@@ -245,8 +253,9 @@ mip_status h5_attr_names(const h5_file *file, const char *object, arena *a, cons
     TRY_H5(file->path, "read an object", H5Oget_info2(id, &info, H5O_INFO_NUM_ATTRS));
     list.room = (int64_t)info.num_attrs;
     MIP_TRY_GOTO(ARENA_NEW(a, list.room, &list.names));
-    TRY_H5(file->path, "list attributes",
-           H5Aiterate2(id, H5_INDEX_NAME, H5_ITER_INC, NULL, attr_take, &list));
+    const herr_t listed = H5Aiterate2(id, H5_INDEX_NAME, H5_ITER_INC, NULL, attr_take, &list);
+    MIP_TRY_GOTO(list.status);
+    TRY_H5(file->path, "list attributes", listed);
     *out = list.names;
     *out_n = list.n;
 out:

@@ -64,7 +64,7 @@ test: deps
 	@scripts/run_tests.sh --unit build/release/tests --unit build/asan/tests \
 	    --cli build/release/mip --lint
 
-## faults: every allocation site of every command fails once (an hour; `make test` draws a few)
+## faults: every allocation site of every command fails once (half an hour; `make test` draws a few)
 .PHONY: faults
 faults: all $(PRELOADS)
 	@MIP_ALLOC_SITES=all MIP=$(PROGRAM) bash tests/cli/alloc_failures.sh

@@ -144,6 +144,29 @@ expect "a deleted picture is named" 1 err="cannot open $work/data/$picture" -- \
 printf 'no picture' >"$work/data/$picture"
 expect "so is a broken one" 1 err="$work/data/$picture" -- "${nano[@]}" --set data.path="$work/data"
 
+# train_with SED: the training file of the copy with one person's first line changed.
+train_with() {
+    sed "0,/\"forget_5\"/{/\"forget_5\"/$1}" tests/data/nano/train.jsonl >"$work/data/train.jsonl"
+}
+cp "tests/data/nano/$picture" "$work/data/$picture"
+train_with 's/"answer_text":"[^"]*"/"answer_text":""/'
+expect "an answer of nothing is told with file and line" 1 \
+    err="$work/data/train.jsonl:[0-9]+: task qa needs a non-empty answer_text" \
+    err="hint: .*mip check $work/data" -- "${nano[@]}" --set data.path="$work/data"
+train_with 's/"images":\[[^]]*\]/"images":[]/'
+expect "a question about a picture without one, too" 1 \
+    err="$work/data/train.jsonl:[0-9]+: modality image with 0 images" err='hint: .*mip check' -- \
+    "${nano[@]}" --set data.path="$work/data"
+words=$(head -c 40000 /dev/zero | tr '\0' 'a' | sed 's/aaaa/a b /g')
+train_with "s/\"question\":\"/&$words/"
+expect "a prompt longer than the model takes: the sample, both numbers" 1 \
+    err='nano/train/f[^ ]*: [0-9]{5} tokens, the model takes 4096 \(max_position_embeddings\)' \
+    err='^hint: make it shorter' -- "${nano[@]}" --set data.path="$work/data"
+verdict "before any work" test ! -e "$out/attribution.journal"
+expect "generate says so, too" 1 err='the prompt: [0-9]{5} tokens, the model takes 4096' \
+    err='^hint: ' -- generate --model "$tiny/model" --prompt "$words"
+rm -rf "$out"
+
 expect "an output folder below a file" 1 err='cannot make the folder LICENSE: ' -- \
     run "$config" --set output=LICENSE/run
 mkdir "$work/locked"

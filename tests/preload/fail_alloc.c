@@ -4,7 +4,7 @@
  * Use     LD_PRELOAD=fail_alloc.so FAIL_ALLOC_LIST=FILE mip ...   fails nothing; FILE gets one line
  *             "number site library" per allocation, numbered from 1
  *         LD_PRELOAD=fail_alloc.so FAIL_ALLOC_AT=N mip ...        fails the Nth, and
- *             with FAIL_ALLOC_FOR=M the M - 1 after it
+ *             with FAIL_ALLOC_FOR=M the M - 1 after it; it says so on stderr
  * Counts  malloc, calloc, realloc, aligned_alloc and posix_memalign called by the program (libmip
  *         is linked into it) and by the C libraries that parse for it. Left out by the caller's
  *         address: HDF5 (it asserts and leaks without memory, in 1.10), oneDNN and libgomp
@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { STACK_DEPTH = 24, MAX_OBJECTS = 16 };
 
@@ -147,7 +148,10 @@ __attribute__((noinline)) static int must_fail(const void *caller) {
         write_line(number, object->name);
         inside = 0;
     }
-    errno = fails ? ENOMEM : errno;
+    if (fails) {
+        dprintf(STDERR_FILENO, "fail_alloc: allocation %ld\n", number);
+        errno = ENOMEM;
+    }
     return fails;
 }
 
