@@ -150,6 +150,19 @@ Test(prompt, measuring_gives_the_same_ids_without_pixels) {
     prompt_destroy(&measured);
 }
 
+Test(prompt, one_longer_than_the_model_takes_is_refused_by_its_name) {
+    prompt p;
+    const record *r = record_of("nano/full/f007/mcq/img/0");
+    cr_assert_eq(prompt_measure(&maker, r, PROMPT_QUESTION, &p), MIP_OK);
+    maker.max_tokens = p.seq.n;
+    prompt_destroy(&p);
+    cr_assert_eq(prompt_measure(&maker, r, PROMPT_QUESTION, &p), MIP_OK);
+    prompt_destroy(&p);
+    maker.max_tokens--;
+    cr_assert_eq(prompt_measure(&maker, r, PROMPT_QUESTION, &p), MIP_E_UNSUPPORTED);
+    cr_expect_not_null(strstr(mip_error_last()->what, r->id), "%s", mip_error_last()->what);
+}
+
 /* What a model would say is what is labelled where it has said it, and follows the question: the
  * labels are these ids and no others. */
 static void expect_continuation(prompt_maker *m, const record *r) {
