@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -273,7 +274,9 @@ static mip_status answer_batch(arena *a, const eval_job *job, eval_log *log,
     }
     status = job->answers.generate(job->answers.self, a, n, prompts, &job->decode, answers);
     if (status == MIP_E_NUMERIC) {
-        mip_error_place(questions[0].r->id); // the first of the batch
+        char place[MIP_ERROR_HINT_BYTES];
+        snprintf(place, sizeof place, "batch that begins with %.200s", questions[0].r->id);
+        mip_error_place(place);
     }
     MIP_TRY_GOTO(status);
     for (int64_t i = 0; i < n; i++) {

@@ -65,7 +65,7 @@ expect "of a picture's neurons" 1 \
 expect "an edit: the step" 1 err='edit step 1 of 2: the loss is not finite' \
     err='^hint: .*mip inspect MODEL --scan' -- \
     edit "${settings[@]}" "${here[@]}" --set edit.neurons=all
-expect "answers: the question" 1 err='nano/full/[^ ]+: no finite logit' err='^hint: ' -- \
+expect "answers: the question" 1 err='batch that begins with nano/full/[^ ]+: no finite logit' err='^hint: ' -- \
     eval "${settings[@]}" "${here[@]}" --set edit.method=none
 expect "generate: the token" 1 err='no finite logit for token 0' err='^hint: ' -- \
     generate --model "$model" --prompt hello --image "$image"
