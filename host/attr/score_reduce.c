@@ -176,27 +176,31 @@ double path_share_of(double own, double other) {
     return own + other > 0 ? other / (own + other) : 0;
 }
 
-static int descending(const void *a, const void *b) {
-    const float x = *(const float *)a;
-    const float y = *(const float *)b;
-    return (x < y) - (x > y);
-}
-
+/* The k largest one after the other, ties by index: k is small, and nothing is allocated that could
+ * fail and leave a hole in the results. */
 double concentration_of(const float *score, int64_t n, int64_t k) {
-    float *magnitude = malloc((size_t)n * sizeof *magnitude);
     double all = 0;
     double top = 0;
-    if (magnitude == NULL) {
-        return NAN; // a diagnostic only; the scores are unharmed
-    }
+    float last = INFINITY;
+    int64_t last_at = n;
     for (int64_t j = 0; j < n; j++) {
-        magnitude[j] = fabsf(score[j]);
+        all += (double)fabsf(score[j]);
     }
-    qsort(magnitude, (size_t)n, sizeof *magnitude, descending);
-    for (int64_t j = 0; j < n; j++) {
-        all += (double)magnitude[j];
-        top += j < k ? (double)magnitude[j] : 0;
+    for (int64_t i = 0; i < k && i < n; i++) {
+        int64_t best = -1;
+        for (int64_t j = 0; j < n; j++) {
+            const float size = fabsf(score[j]);
+            const bool is_left = size < last || (size == last && j > last_at);
+            if (is_left && (best < 0 || size > fabsf(score[best]))) {
+                best = j;
+            }
+        }
+        if (best < 0) {
+            break; // fewer than k are finite
+        }
+        last = fabsf(score[best]);
+        last_at = best;
+        top += (double)last;
     }
-    free(magnitude);
     return all > 0 ? top / all : 0;
 }
