@@ -8,6 +8,7 @@
 
 #include "base/status_priv.h"
 #include "text/chat_pieces.h"
+#include "text/unicode_text.h"
 
 static const chat_family *const families[] = {&chat_family_qwen2_vl, &chat_family_chatml,
                                               &chat_family_llava};
@@ -65,8 +66,14 @@ mip_status chat_template_create(const char *template_text, const char *path, cha
     chat_found found = {0};
     str plain;
     int i = 0;
+    const size_t n_bytes = strlen(template_text);
+    const size_t n_valid = unicode_valid_bytes(template_text, n_bytes);
     str_init(&plain);
     str_init(&found.default_system);
+    if (n_valid < n_bytes) { // its sentences go into prompts
+        MIP_FAIL_GOTO(MIP_E_FORMAT, "save the file as UTF-8", "%s: not UTF-8 at byte %zu", path,
+                      n_valid);
+    }
     MIP_TRY_GOTO(plain_text(template_text, &plain));
     for (; i < N_FAMILIES && !found.known; i++) {
         MIP_TRY_GOTO(families[i]->recognise(plain.text, &found));

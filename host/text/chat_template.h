@@ -61,7 +61,8 @@ typedef struct chat_tokens {
 
 /* chat_template_create - the family whose template this is (the `chat_template` string of
  * tokenizer_config.json or chat_template.json), and its own default system sentence, read from the
- * text. MIP_E_UNSUPPORTED if no family has it; `path` is only used in messages.
+ * text. MIP_E_UNSUPPORTED if no family has it, MIP_E_FORMAT if it is not UTF-8; `path` is only used
+ * in messages.
  *   out owned; chat_template_destroy */
 mip_status chat_template_create(const char *template_text, const char *path, chat_template **out);
 void chat_template_destroy(chat_template *c);

@@ -436,6 +436,8 @@ Test(chat_template, unknown_templates_roles_and_places_of_images_are_refused) {
     cr_assert_eq(chat_template_create("{{ messages }}", "x.json", &c), MIP_E_UNSUPPORTED);
     cr_assert_not_null(strstr(mip_error_last()->hint, "--ids"));
     cr_assert_not_null(strstr(mip_error_last()->hint, "--messages"));
+    cr_assert_eq(chat_template_create("{{ m }}\xff", "x.jinja", &c), MIP_E_FORMAT);
+    cr_assert_str_eq(mip_error_last()->what, "x.jinja: not UTF-8 at byte 7");
     const chat_part text = text_part("a"), picture = image_part(4), empty = image_part(0),
                     spelled = text_part("see <|image_pad|>");
     const chat_message robot = {"robot", &text, 1}, answer = {"assistant", &picture, 1},
