@@ -14,8 +14,8 @@ clang=${CLANG:-clang}
 program=build/fuzz/tests/fuzz_
 
 # An input of this size says all that a parser can be asked; longer ones only cost time.
-declare -A max_len=([safetensors]=512 [index]=512 [config]=1024 [tokenizer]=2048 [image]=1024
-    [yaml]=512 [jsonl]=1024 [template]=1536)
+declare -A max_len=([safetensors]=512 [index]=512 [config]=1024 [tokenizer]=1200 [image]=1024
+    [yaml]=512 [jsonl]=800 [template]=1536)
 
 if [ "${1:-}" = --check ]; then
     echo 'int LLVMFuzzerTestOneInput(const char *p, long n) { return p == 0 && n > 0; }' |

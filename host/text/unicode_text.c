@@ -4,6 +4,7 @@
 #include "text/unicode_text.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <utf8proc.h>
 
@@ -46,10 +47,27 @@ static size_t sequence_bytes(const char *text, size_t n_bytes, bool *whole) {
     return 1; // no character starts with this byte
 }
 
+/* ASCII from text[0] on, in words of 8 bytes: most of what is checked is a tokenizer.json. */
+static size_t ascii_bytes(const char *text, size_t n_bytes) {
+    uint64_t word;
+    size_t at = 0;
+    for (; n_bytes - at >= sizeof word; at += sizeof word) {
+        memcpy(&word, text + at, sizeof word);
+        if ((word & UINT64_C(0x8080808080808080)) != 0) {
+            break;
+        }
+    }
+    return at;
+}
+
 size_t unicode_valid_bytes(const char *text, size_t n_bytes) {
     size_t at = 0;
-    while (at < n_bytes) {
+    for (;;) {
         bool whole;
+        at += ascii_bytes(text + at, n_bytes - at);
+        if (at == n_bytes) {
+            break;
+        }
         const size_t n = sequence_bytes(text + at, n_bytes - at, &whole);
         if (!whole) {
             break;

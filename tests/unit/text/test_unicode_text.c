@@ -85,3 +85,17 @@ Test(unicode_text, white_space_and_word_characters) {
     cr_assert(unicode_is_word(0x301) && unicode_is_word(0x24b6) && unicode_is_word(0x200d));
     cr_assert_not(unicode_is_word('-') || unicode_is_word(0xb2) || unicode_is_word(' '));
 }
+
+/* Whole words of ASCII are skipped: a character or a broken byte may stand anywhere in one. */
+Test(unicode_text, the_first_invalid_byte_is_found_at_any_place) {
+    char text[40];
+    for (size_t place = 0; place + 3 <= sizeof text; place++) {
+        memset(text, 'a', sizeof text);
+        memcpy(text + place, "\xe2\x82\xac", 3);
+        cr_assert_eq(unicode_valid_bytes(text, sizeof text), sizeof text);
+        cr_assert_eq(unicode_valid_bytes(text, place + 2), place);
+        text[place + 2] = 'a';
+        cr_assert_eq(unicode_valid_bytes(text, sizeof text), place);
+    }
+    cr_assert_eq(unicode_valid_bytes(text, 0), 0);
+}
