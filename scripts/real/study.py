@@ -4,8 +4,8 @@
 
 What    rules     completeness error of every node rule, overlap of its paths with a fine rule's
         adaptive  nodes and seconds to 5 % and 1 %, beside the cheapest fixed rule
-        scores    concentration of the three score forms
-        share     Jaccard index of the paths of different facts, rules and score forms
+        scores    concentration of the score forms
+        share     Jaccard index of the paths of different facts and of different score forms
         prune     log-probability of an answer after its neurons are zeroed, beside as many random
                   neurons and as many of the largest |activation|; of other answers too
         check     the zeroing of `prune` against `mip edit` on one fact
@@ -33,7 +33,7 @@ import h5py  # noqa: E402  (after the environment)
 import numpy as np  # noqa: E402
 
 RULES = ("left4", "right4", "radau2", "radau3", "gauss3", "radau5", "radau7")
-FORMS = ("product", "own", "sum")
+FORMS = ("product", "own")  # `sum` adds one number per layer to `own`: it ranks alike and has the same paths
 FINE = "gauss32"
 MAX_NODES = 64
 TOP = 5
@@ -41,7 +41,6 @@ PRUNED = (1, 5, 20)
 KEPT = 20  # neurons of a path that are stored
 KEYS = ("scores", "path", "completeness", "n_nodes", "converged", "path_share")
 SEEDS = 3  # random sets per fact and size
-OTHERS = 1  # other facts asked after a fact's neurons are zeroed
 
 
 # ---- what mip computes ---------------------------------------------------------------------------
@@ -101,6 +100,12 @@ def overlap(a, b, k):
     return np.array([[len(set(x[:k]) & set(y[:k])) / k for x, y in zip(p, q)] for p, q in zip(a, b)])
 
 
+def one_path(a, b):
+    """[N, L] layers up to the first whose representatives differ: both runs score them on the same path."""
+    same = np.cumprod(a[:, :, 0] == b[:, :, 0], axis=1).astype(bool)
+    return np.concatenate([np.ones_like(same[:, :1]), same[:, :-1]], axis=1)
+
+
 def jaccard(x, y, k):
     both = len(set(x[:k]) & set(y[:k]))
     return both / (2 * k - both)
@@ -120,17 +125,18 @@ def rules(args):
     print(f"completeness error, relative; {n} facts, {n_layers} layers; overlap of the best {TOP} with {FINE}")
     spans = thirds(n_layers)
     heads = " ".join(f"layers {a}-{b - 1}" for a, b in spans)
-    print(f"rule     CPU a fact  median  {heads}  90 %  worst  <=1 %  <=5 %  overlap  worst layers")
+    print(f"rule     CPU a fact  median  {heads}  90 %  worst  <=1 %  <=5 %  overlap  on one path  worst layers")
     for rule in (*RULES, FINE):
         run = by_rule(args, rule)
         c = run["completeness"]
         shares = overlap(run["path"], fine["path"], TOP)
+        shared = one_path(run["path"], fine["path"])
         worst = np.argsort(-np.median(c, axis=0))[:3]
         print(
             f"{rule:8} {run['seconds'] / n:5.1f} s  {np.median(c):.4f}  "
             + "  ".join(f"{np.median(c[:, a:b]):.4f}" for a, b in spans)
             + f"  {np.quantile(c, 0.9):.3f}  {c.max():.3g}  {np.mean(c <= 0.01):.2f}  {np.mean(c <= 0.05):.2f}"
-            + f"  {shares.mean():.2f}  "
+            + f"  {shares.mean():.2f}  {shares[shared].mean():.2f} ({shared.sum()})  "
             + " ".join(f"{i}:{np.median(c[:, i]):.3f}" for i in worst),
             flush=True,
         )
@@ -157,16 +163,18 @@ def adaptive(args):
             f" {np.median(nodes):.0f}, converged {done.mean():.3f} of {done.size}; overlap {shares.mean():.2f}"
         )
         print(
-            f"  a fixed rule keeps it in {kept.mean():.3f}; there the cheapest has {cheapest[kept].mean():.1f} nodes in the"
-            f" mean, adaptive {nodes[kept].mean():.1f}; elsewhere adaptive {nodes[~kept].mean():.1f}"
+            f"  a fixed rule keeps it in {kept.mean():.3f}; there the cheapest has {cheapest[kept].mean():.1f} nodes"
+            f" in the mean, adaptive {nodes[kept].mean():.1f}; elsewhere adaptive {nodes[~kept].mean():.1f}"
         )
         print("  most nodes: " + ", ".join(f"layer {i} {nodes[:, i].mean():.0f}" for i in layers), flush=True)
 
 
 def scores(args):
-    print("share of the best 5 in the sum of |score|; ratio of the 5th to the first; share of scores with the sign of the sum")
-    for form in FORMS:
-        s = by_form(args, form)["scores"].astype(float)
+    print(f"share of the best {TOP} in the sum of |score|; ratio of the last of them to the first; share of scores")
+    print("with the sign of the sum; share of the path terms; medians")
+    for form in args.forms:
+        run = by_form(args, form)
+        s, path_share = run["scores"].astype(float), run["path_share"]
         best = -np.sort(-s, axis=2)
         share = np.abs(best[:, :, :TOP]).sum(2) / np.abs(s).sum(2)
         ratio = best[:, :, TOP - 1] / best[:, :, 0]
@@ -174,27 +182,35 @@ def scores(args):
         for a, b in thirds(s.shape[1]):
             print(
                 f"{form:8} layers {a:2}-{b - 1:2}  share {np.median(share[:, a:b]):.3f}"
-                f"  ratio {np.median(ratio[:, a:b]):.3f}  one sign {np.median(sign[:, a:b]):.2f}  n {s.shape[0]}",
+                f"  ratio {np.median(ratio[:, a:b]):.3f}  one sign {np.median(sign[:, a:b]):.2f}"
+                f"  path terms {np.median(path_share[:, a:b]):.3f}  n {s.shape[0]}",
                 flush=True,
             )
 
 
 def share(args):
-    runs = {form: by_form(args, form) for form in FORMS}
-    n_neurons = runs["product"]["scores"].shape[2]
+    runs = {form: by_form(args, form) for form in args.forms}
+    n_neurons = runs[args.forms[0]]["scores"].shape[2]
     both = TOP * TOP / n_neurons
     print(f"Jaccard index of the best {TOP}, mean over layers of a third; by chance {both / (2 * TOP - both):.4f}")
-    for form in FORMS:
+    for form in args.forms:
         path = runs[form]["path"]
         pairs = list(itertools.combinations(range(len(path)), 2))
         j = np.array([[jaccard(path[a, i], path[b, i], TOP) for i in range(path.shape[1])] for a, b in pairs])
-        line = "  ".join(f"layers {a}-{b - 1} {j[:, a:b].mean():.3f}" for a, b in thirds(j.shape[1]))
-        print(f"facts, {form:8} {line}  ({len(pairs)} pairs of {len(path)} facts)")
-    for x, y in itertools.combinations(FORMS, 2):
+        kinds = [name.split("/")[2].split("-")[0] for name in runs[form]["id"]]  # capital-france: capital
+        alike = np.array([kinds[a] == kinds[b] for a, b in pairs])
+        for kind, rows in (("one kind", alike), ("two kinds", ~alike)):
+            line = "  ".join(f"layers {a}-{b - 1} {j[rows, a:b].mean():.3f}" for a, b in thirds(j.shape[1]))
+            print(f"facts of {kind}, {form:8} {line}  ({rows.sum()} pairs)")
+    for x, y in itertools.combinations(args.forms, 2):
         p, q = runs[x]["path"], runs[y]["path"]
         j = np.array([[jaccard(u, v, TOP) for u, v in zip(a, b)] for a, b in zip(p, q)])
         line = "  ".join(f"layers {a}-{b - 1} {j[:, a:b].mean():.3f}" for a, b in thirds(j.shape[1]))
         print(f"forms {x} and {y}: {line}")
+    for form in args.forms:
+        o = overlap(runs[form]["path"], by_form(args, "activation")["path"], TOP)
+        line = "  ".join(f"layers {a}-{b - 1} {o[:, a:b].mean():.2f}" for a, b in thirds(o.shape[1]))
+        print(f"overlap of {form} with activation: {line}")
 
 
 # ---- zeroed neurons ------------------------------------------------------------------------------
@@ -224,16 +240,17 @@ def traced(args, name, fact, model=None):
 
 
 class Zeroed:
-    """transformers' model with listed neurons per layer held at zero in every row."""
+    """transformers' model with listed neurons per layer held at zero: in every row, as `mip edit` leaves them,
+    or from the last prompt token on."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, rows="all"):
         import torch
         from transformers import AutoModelForCausalLM
 
         torch.set_num_threads(1)
         self.torch = torch
         self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-        self.sets = None
+        self.rows, self.first_row, self.sets = rows, 0, None
         for i, block in enumerate(self.model.model.layers):
             block.mlp.down_proj.register_forward_pre_hook(self.hook(i))
 
@@ -242,7 +259,7 @@ class Zeroed:
             if self.sets is None:
                 return None
             a = inputs[0].clone()
-            a[..., self.sets[layer]] = 0
+            a[:, self.first_row :, self.sets[layer]] = 0
             return (a,)
 
         return zero
@@ -252,70 +269,80 @@ class Zeroed:
         torch, self.sets = self.torch, sets
         labels = torch.tensor(sample["labels"])
         rows = torch.nonzero(labels != -100)[:, 0]
+        self.first_row = 0 if self.rows == "all" else int(rows[0]) - 1
         with torch.no_grad():
             hidden = self.model.model(torch.tensor(sample["ids"])[None]).last_hidden_state[0, rows - 1]
             logp = torch.log_softmax(self.model.lm_head(hidden).double(), dim=-1)
         return float(logp.gather(1, labels[rows, None]).sum())
 
 
-def sets_of(paths, n_neurons, i, k):
-    """Condition -> list of sets, each [k] neurons per layer."""
-    n_layers = paths["product"].shape[1]
-    out = {form: [[layer[:k].tolist() for layer in path[i]]] for form, path in paths.items()}
-    out["random"] = []
-    for seed in range(SEEDS):
-        draw = random.Random(f"{i} {k} {seed}")
-        out["random"].append([draw.sample(range(n_neurons), k) for _ in range(n_layers)])
-    return out
+def random_sets(shape, i, k):
+    """SEEDS sets of k neurons per layer for fact i."""
+    draws = [random.Random(f"{i} {k} {seed}") for seed in range(SEEDS)]
+    return [[draw.sample(range(shape[1]), k) for _ in range(shape[0])] for draw in draws]
 
 
-def measure(args, paths, n_neurons, ids):
-    """One line of results per fact, kept in prune.jsonl."""
+def other_of(i, ids):
+    """Whose answer is asked for, too, when the neurons of fact i are zeroed."""
+    return random.Random(f"other {i}").choice([name for name in ids if name != ids[i]])
+
+
+def measure(args, runs):
+    """Change of log p of a fact's own answer and of another fact's, for every fact, condition and k; each is
+    kept in a file as soon as it is known."""
+    ids, shape = runs["activation"]["id"], runs["activation"]["scores"].shape[1:]
     facts = read_facts(args)
     samples = {name: traced(args, name, facts[name]) for name in ids}
-    model = Zeroed(args.model)
+    model = Zeroed(args.model, args.rows)
     clean = {name: model.logp(samples[name]) for name in ids}
     worst = max(abs(clean[n] - samples[n]["logp"]) for n in ids)
     print(f"log p of the clean model, transformers against mip: at most {worst:.1e} apart", flush=True)
-    path = args.out / f"prune-{args.facts}.jsonl"
-    done = {json.loads(line)["id"] for line in path.read_text().splitlines()} if path.is_file() else set()
+    path = args.out / f"prune-{args.rows}-{args.facts}.jsonl"
+    known = {}
+    for line in path.read_text().splitlines() if path.is_file() else []:
+        *key, own, rest = json.loads(line)
+        known[tuple(key)] = (own, rest)
     with open(path, "a", encoding="utf-8") as f:
-        for i, name in enumerate(ids):
-            if name in done:
+        for (i, name), condition, k in itertools.product(enumerate(ids), (*runs, "random"), PRUNED):
+            if (name, condition, k) in known:
                 continue
-            others = random.Random(f"others {i}").sample([n for n in ids if n != name], OTHERS)
-            row = {"id": name, "clean": clean[name], "change": []}
-            for k in PRUNED:
-                for condition, sets in sets_of(paths, n_neurons, i, k).items():
-                    own = [model.logp(samples[name], s) - clean[name] for s in sets]
-                    rest = [model.logp(samples[o], s) - clean[o] for s in sets for o in others]
-                    row["change"].append([condition, k, float(np.mean(own)), float(np.mean(rest))])
-            f.write(json.dumps(row) + "\n")
+            other = other_of(i, ids)
+            if condition == "random":
+                sets = random_sets(shape, i, k)
+            else:
+                sets = [[layer[:k].tolist() for layer in runs[condition]["path"][i]]]
+            own = float(np.mean([model.logp(samples[name], s) - clean[name] for s in sets]))
+            rest = float(np.mean([model.logp(samples[other], s) - clean[other] for s in sets]))
+            known[name, condition, k] = (own, rest)
+            f.write(json.dumps([name, condition, k, own, rest]) + "\n")
             f.flush()
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return ids, known
 
 
 def prune(args):
-    runs = {form: by_form(args, form) for form in (*FORMS, "activation")}
-    n_neurons = runs["product"]["scores"].shape[2]
-    rows = measure(args, {form: r["path"] for form, r in runs.items()}, n_neurons, runs["product"]["id"])
-    print(f"change of log p(answer) after zeroing k neurons in every layer, mean +- 95 %, n = {len(rows)} facts")
-    print("condition    k   own answer      minus random      minus activation   other answers   own minus others")
+    runs = {form: by_form(args, form) for form in ("activation", *args.forms)}
+    ids, known = measure(args, runs)
+    print(f"change of log p(answer) after zeroing k neurons in every layer, mean +- 95 %, n = {len(ids)} facts")
+    print("last: the answer asked of another fact, by its own neurons minus by this fact's")
+    print("condition    k  own answer        own - random      own - activation  another answer    own - another's")
+    others = [ids.index(other_of(i, ids)) for i in range(len(ids))]
     for k in PRUNED:
-        own, rest = {}, {}
-        for condition in (*FORMS, "activation", "random"):
-            of = [next(c for c in r["change"] if c[0] == condition and c[1] == k) for r in rows]
-            own[condition], rest[condition] = np.array([c[2] for c in of]), np.array([c[3] for c in of])
-        for condition in own:
+        table = {c: np.array([known[name, c, k] for name in ids]) for c in (*runs, "random")}
+        for condition, t in table.items():
             parts = (
-                own[condition],
-                own[condition] - own["random"],
-                own[condition] - own["activation"],
-                rest[condition],
-                own[condition] - rest[condition],
+                t[:, 0],
+                t[:, 0] - table["random"][:, 0],
+                t[:, 0] - table["activation"][:, 0],
+                t[:, 1],
+                t[others, 0] - t[:, 1],
             )
             text = "  ".join("{:7.2f} +- {:5.2f}".format(*mean_interval(v)) for v in parts)
-            print(f"{condition:10} {k:3} {text}")
+            print(f"{condition:10} {k:3}  {text}")
+        for condition in args.forms:
+            lower = np.mean(table[condition][:, 0] < table["random"][:, 0])
+            print(f"{condition:10} {k:3}  lowers more than random in {lower:.2f} of the facts")
+        for x, y in itertools.combinations(args.forms, 2):
+            print("{} - {} {:3}  {:.2f} +- {:.2f}".format(y, x, k, *mean_interval(table[y][:, 0] - table[x][:, 0])))
 
 
 def check(args):
@@ -340,6 +367,8 @@ def main():
     parser = argparse.ArgumentParser(description="path attribution on a real model: the numbers")
     parser.add_argument("stage", choices=("rules", "adaptive", "scores", "share", "prune", "check"))
     parser.add_argument("--facts", type=int, default=24, help="how many facts, those to forget first")
+    parser.add_argument("--rows", choices=("all", "answer"), default="all", help="rows that prune zeroes")
+    parser.add_argument("--forms", nargs="*", default=FORMS, help="score forms: product, own, sum")
     parser.add_argument("--config", default="configs/real.yaml")
     parser.add_argument("--model", default="build/real/smollm2-135m")
     parser.add_argument("--data", default="build/real/facts")
