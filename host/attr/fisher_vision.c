@@ -336,6 +336,7 @@ static mip_status scored_run(vision_run *r, int l) {
     float *in = (float *)saved->in; // ours, see run_create
 
     MIP_TRY_GOTO(stack_trace_alloc(s, &trace));
+    trace.recompute = r->x->thrift.recompute;
     MIP_TRY_GOTO(EXEC_NEW(r->x, tower_elems(r, g), &h));
     MIP_TRY_GOTO(EXEC_NEW(r->x, tower_elems(r, g), &last));
     MIP_TRY_GOTO(exec_copy(r->x, in, g->state, (size_t)tower_elems(r, g) * sizeof(float)));

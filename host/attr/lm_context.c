@@ -239,8 +239,8 @@ mip_status lm_value(const lm_context *c, const lm_copies *copies, int begin, con
     return MIP_OK;
 }
 
-mip_status lm_value_grad(const lm_context *c, const lm_copies *copies, int begin, const float *h,
-                         double *logp, float *dh) {
+static mip_status value_grad_together(const lm_context *c, const lm_copies *copies, int begin,
+                                      const float *h, double *logp, float *dh) {
     mip_status status = MIP_OK;
     const size_t mark = exec_mark(c->x);
     const int end = c->m->text.n_layers;
@@ -248,6 +248,7 @@ mip_status lm_value_grad(const lm_context *c, const lm_copies *copies, int begin
     stack_trace trace = {0};
     float *last = NULL;
     MIP_TRY_GOTO(stack_trace_alloc(&c->m->text, &trace));
+    trace.recompute = c->x->thrift.recompute;
     MIP_TRY_GOTO(EXEC_NEW(c->x, copies->n * c->n_rows * c->m->text.width, &last));
     MIP_TRY_GOTO(stack_fwd(&call, begin, end, h, last, &trace));
     MIP_TRY_GOTO(lm_head_grad(c, copies, last, logp, dh));
@@ -256,4 +257,25 @@ out:
     stack_trace_free(&trace);
     exec_release(c->x, mark);
     return status;
+}
+
+mip_status lm_value_grad(const lm_context *c, const lm_copies *copies, int begin, const float *h,
+                         double *logp, float *dh) {
+    const int64_t elems = c->n_rows * c->m->text.width;
+    const int64_t most = c->x->thrift.together;
+    if (most == 0 || most >= copies->n) {
+        return value_grad_together(c, copies, begin, h, logp, dh);
+    }
+    for (int64_t k = 0; k < copies->n; k += most) {
+        const int64_t left = copies->n - k;
+        const size_t mark = exec_mark(c->x);
+        lm_copies some;
+        MIP_TRY(lm_copies_create(c, left < most ? left : most, &some));
+        const mip_status status =
+            value_grad_together(c, &some, begin, h + k * elems, logp + k, dh + k * elems);
+        lm_copies_destroy(&some);
+        exec_release(c->x, mark);
+        MIP_TRY(status);
+    }
+    return MIP_OK;
 }

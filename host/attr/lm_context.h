@@ -60,7 +60,7 @@ mip_status lm_value(const lm_context *c, const lm_copies *copies, int begin, con
                     double *logp);
 
 /* lm_value_grad - as lm_value; dh [n R, C] overwritten with d logp[k] / dh of each
- * copy's own rows. */
+ * copy's own rows. The exec's thrift decides how many copies run together and what is kept. */
 mip_status lm_value_grad(const lm_context *c, const lm_copies *copies, int begin, const float *h,
                          double *logp, float *dh);
 

@@ -82,8 +82,15 @@ mip_status stack_fwd(const stack_call *c, int begin, int end, const float *in, f
         } else {
             MIP_TRY(EXEC_NEW(c->x, c->rows->n_rows * c->s->width, &trace->hidden[l + 1]));
         }
-        MIP_TRY(block_saved_alloc(c->x, call.desc, c->rows->n_rows, &trace->blocks[l]));
-        MIP_TRY(block_fwd(&call, trace->hidden[l], trace->hidden[l + 1], &trace->blocks[l]));
+        const size_t mark = exec_mark(c->x);
+        block_saved saved;
+        MIP_TRY(block_saved_alloc(c->x, call.desc, c->rows->n_rows, &saved));
+        MIP_TRY(block_fwd(&call, trace->hidden[l], trace->hidden[l + 1], &saved));
+        if (trace->recompute) {
+            exec_release(c->x, mark);
+        } else {
+            trace->blocks[l] = saved;
+        }
     }
     if (begin == end && out != in) {
         MIP_TRY(exec_copy(c->x, out, in, hidden_bytes(c)));
@@ -99,6 +106,21 @@ static mip_status keep_boundary(const stack_call *c, float *const *boundary, int
     return exec_copy(c->x, boundary[layer], dh, hidden_bytes(c));
 }
 
+/* The buffers of a layer, run again into the arena if the trace did not keep them: the same
+ * bits, for the input is the same. */
+static mip_status saved_of(const stack_call *c, const stack_trace *trace, int layer,
+                           block_saved *out) {
+    const block_call call = call_of(c, layer);
+    float *again = NULL;
+    if (!trace->recompute) {
+        *out = trace->blocks[layer];
+        return MIP_OK;
+    }
+    MIP_TRY(EXEC_NEW(c->x, c->rows->n_rows * c->s->width, &again));
+    MIP_TRY(block_saved_alloc(c->x, call.desc, c->rows->n_rows, out));
+    return block_fwd(&call, trace->hidden[layer], again, out);
+}
+
 mip_status stack_vjp(const stack_call *c, const stack_trace *trace, int begin, int end, float *dh,
                      const block_grads *grads, float *const *boundary) {
     if (begin < trace->begin || end > trace->end) {
@@ -108,7 +130,11 @@ mip_status stack_vjp(const stack_call *c, const stack_trace *trace, int begin, i
     MIP_TRY(keep_boundary(c, boundary, end, dh));
     for (int l = end - 1; l >= begin; l--) {
         const block_call call = call_of(c, l);
-        MIP_TRY(block_vjp(&call, &trace->blocks[l], dh, grads != NULL ? &grads[l] : NULL));
+        const size_t mark = exec_mark(c->x);
+        block_saved saved;
+        MIP_TRY(saved_of(c, trace, l, &saved));
+        MIP_TRY(block_vjp(&call, &saved, dh, grads != NULL ? &grads[l] : NULL));
+        exec_release(c->x, mark);
         MIP_TRY(keep_boundary(c, boundary, l, dh));
     }
     return MIP_OK;
@@ -121,7 +147,11 @@ mip_status stack_jvp(const stack_call *c, const stack_trace *trace, int begin, i
     }
     for (int l = begin; l < end; l++) {
         const block_call call = call_of(c, l);
-        MIP_TRY(block_jvp(&call, &trace->blocks[l], th));
+        const size_t mark = exec_mark(c->x);
+        block_saved saved;
+        MIP_TRY(saved_of(c, trace, l, &saved));
+        MIP_TRY(block_jvp(&call, &saved, th));
+        exec_release(c->x, mark);
     }
     return MIP_OK;
 }

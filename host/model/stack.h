@@ -2,8 +2,9 @@
 /* host/model/stack.h - a stack of blocks and its three verbs over a layer range:
  * forward, VJP, JVP, with taps.
  *
- * Memory  With `saved` every layer's buffers stay in the arena until the caller releases its mark;
- *         without, a forward pass needs two hidden states and one layer's work.
+ * Memory  With a trace every layer's buffers stay in the arena until the caller releases its mark;
+ *         with one that recomputes only its hidden states do; without, a forward pass needs two
+ *         hidden states and one layer's work.
  * Tested  tests/unit/model/test_stack.c */
 #ifndef MIP_MODEL_STACK_H
 #define MIP_MODEL_STACK_H
@@ -29,7 +30,8 @@ typedef struct stack_call {
  * hidden[end] the output. */
 typedef struct stack_trace {
     int begin, end;
-    float **hidden;      // [n_layers + 1] dev [N, C]; entries outside begin..end are NULL
+    bool recompute; // set before stack_fwd: blocks stay empty, vjp and jvp run each layer again
+    float **hidden; // [n_layers + 1] dev [N, C]; entries outside begin..end are NULL
     block_saved *blocks; // [n_layers]
 } stack_trace;
 

@@ -274,6 +274,7 @@ mip_status vision_fwd(exec *x, const model *m, const vision_pack *p, const tap_l
     }
     mip_status status = MIP_OK;
     MIP_TRY(stack_trace_alloc(&m->vision, &trace->blocks));
+    trace->blocks.recompute = x->thrift.recompute;
     MIP_TRY_GOTO(stack_fwd(&call, 0, m->vision.n_layers, in, last, &trace->blocks));
     MIP_TRY_GOTO(vision_features_fwd(x, m, p, last, trace->features, &trace->merger));
 out:

@@ -89,6 +89,7 @@ mip_status exec_plan(const exec *x, exec_work work, void *user, exec_need *out) 
     exec dry;
     *out = (exec_need){0};
     MIP_TRY(exec_init(&dry, x->backend, x->arena.device, true));
+    dry.thrift = x->thrift;
     const mip_status status = work(&dry, user);
     out->arena_bytes = dry.arena.peak_bytes;
     out->counts = dry.counts;

@@ -25,12 +25,20 @@ typedef struct exec_counts {
     int64_t calls[MIP_OP_COUNT];
 } exec_counts;
 
+/* How work saves memory; zeroed = it does not. Results have the same bits either way. */
+typedef struct exec_thrift {
+    int workers;      // pieces of work in flight at once, results included; 0 = no limit
+    int64_t together; // nodes of a rule that run in one batch; 0 = no limit
+    bool recompute;   // layers run again on the way back instead of being kept
+} exec_thrift;
+
 typedef struct exec {
     const mip_backend *backend;
     void *stream;
     device_arena arena;
     bool dry;
     bool few_rows; // set while steps of decoding run; goes to gemm (see mip_gemm_args)
+    exec_thrift thrift; // of the work to come; a dry run beside this exec has the same
     exec_counts counts;
 } exec;
 

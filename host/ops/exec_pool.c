@@ -28,6 +28,7 @@ typedef struct pool_run {
 
 typedef struct pool_thread {
     pthread_t id;
+    int n_threads; // of the operations it runs
     pool_run *run;
     exec *x;
 } pool_thread;
@@ -39,14 +40,18 @@ int exec_pool_width(const mip_backend *backend) {
 mip_status exec_pool_create(exec *x, exec_pool **out) {
     mip_status status = MIP_OK;
     exec_pool *p = calloc(1, sizeof *p);
-    const int wanted = x->dry ? 1 : exec_pool_width(x->backend);
+    const int most = x->dry ? 1 : exec_pool_width(x->backend);
+    const int limit = x->thrift.workers;
+    const int wanted = limit > 0 && limit < most ? limit : most;
     *out = p;
     if (p == NULL || (p->workers = calloc((size_t)wanted, sizeof *p->workers)) == NULL) {
         MIP_FAIL_GOTO(MIP_E_NOMEM, NULL, "cannot allocate %d workers", wanted);
     }
     p->owner = x;
     while (p->n_workers < wanted) {
-        MIP_TRY_GOTO(exec_init(&p->workers[p->n_workers], x->backend, x->arena.device, x->dry));
+        exec *worker = &p->workers[p->n_workers];
+        MIP_TRY_GOTO(exec_init(worker, x->backend, x->arena.device, x->dry));
+        worker->thrift = x->thrift;
         p->n_workers++;
     }
 out:
@@ -71,6 +76,13 @@ void exec_pool_destroy(exec_pool *p) {
 
 int exec_pool_workers(const exec_pool *p) {
     return p->n_workers;
+}
+
+mip_status exec_pool_reserve(exec_pool *p, size_t bytes) {
+    for (int i = 0; i < p->n_workers; i++) {
+        MIP_TRY(exec_reserve(&p->workers[i], bytes));
+    }
+    return MIP_OK;
 }
 
 /* The next unit, or n_units when there is none or something has failed. */
@@ -105,7 +117,7 @@ static void run_units(pool_run *run, exec *x) {
 
 static void *thread_main(void *user) {
     const pool_thread *t = user;
-    cpu_threads_set(1); // of this thread: the units are what runs side by side
+    cpu_threads_set(t->n_threads); // of this thread: the units are what runs side by side
     run_units(t->run, t->x);
     return NULL;
 }
@@ -121,6 +133,7 @@ static void block_signals(sigset_t *before) {
 /* Threads for all workers. A thread that cannot be had is no error: the others do its units. */
 static mip_status run_threads(const exec_pool *p, pool_run *run) {
     pool_thread *threads = calloc((size_t)p->n_workers, sizeof *threads);
+    const int share = exec_pool_width(p->owner->backend) / p->n_workers;
     sigset_t signals;
     int n = 0;
     if (threads == NULL) {
@@ -128,7 +141,7 @@ static mip_status run_threads(const exec_pool *p, pool_run *run) {
     }
     block_signals(&signals); // new threads take this mask over
     while (n < p->n_workers) {
-        threads[n] = (pool_thread){.run = run, .x = &p->workers[n]};
+        threads[n] = (pool_thread){.n_threads = share, .run = run, .x = &p->workers[n]};
         if (pthread_create(&threads[n].id, NULL, thread_main, &threads[n]) != 0) {
             break;
         }

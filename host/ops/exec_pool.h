@@ -4,7 +4,8 @@
  *
  * What    Where a backend computes on the calling thread, units run side by side and every
  *         operation inside one uses one thread: threads meet once per run, not once per operation,
- *         which also holds on a machine that does other work. Elsewhere (a GPU) one worker runs
+ *         which also holds on a machine that does other work (several threads where memory allows
+ *         fewer workers). Elsewhere (a GPU) one worker runs
  *         the units in order. Units must not share anything they write; results are the same for
  *         any number of workers.
  * Tested  tests/unit/ops/test_exec_pool.c */
@@ -15,9 +16,9 @@
 
 typedef struct exec_pool exec_pool;
 
-/* exec_pool_create - workers beside x, on its backend and device: as many as the CPU backend has
- * threads (cpu_threads_get), one where the backend is not concurrent, and one dry one if x is
- * dry. *out is owned; x is borrowed. */
+/* exec_pool_create - workers beside x, on its backend and device and with its thrift: as many
+ * as exec_pool_width, or thrift.workers if fewer; one dry one if x is dry. *out is owned;
+ * x is borrowed. */
 mip_status exec_pool_create(exec *x, exec_pool **out);
 
 /* exec_pool_destroy - NULL is fine. What the workers counted is added to x's counts. */
@@ -25,7 +26,13 @@ void exec_pool_destroy(exec_pool *p);
 
 int exec_pool_workers(const exec_pool *p);
 
-/* exec_pool_width - how many workers a real pool on this backend has, for plans. */
+/* exec_pool_reserve - every worker's arena at least `bytes` large, at once: arenas that grow from
+ * unit to unit leave holes in the heap. Errors of exec_reserve. */
+mip_status exec_pool_reserve(exec_pool *p, size_t bytes);
+
+/* exec_pool_width - the most workers a pool on this backend may have: as many as the CPU backend
+ * has threads (cpu_threads_get), one where the backend is not concurrent. With fewer, each has
+ * a larger share of the threads. */
 int exec_pool_width(const mip_backend *backend);
 
 /* A unit of work: runs on one worker's exec, possibly on a thread of its own. */

@@ -126,6 +126,7 @@ mip_status edit_pass_fwd(exec *x, const model *m, int layer, int64_t n, const se
         MIP_TRY(stack_fwd(&call, 0, first, embeds, embeds, NULL));
     }
     MIP_TRY(stack_trace_alloc(&m->text, &out->kept));
+    out->kept.recompute = x->thrift.recompute;
     return stack_fwd(&call, first, end, embeds, out->h, &out->kept);
 }
 

@@ -32,10 +32,16 @@ int64_t rmisu_part_size(int64_t batch) {
     return (batch + PARTS_PER_HALF - 1) / PARTS_PER_HALF;
 }
 
-/* Some consecutive sequences of a step, all of one half, with gradients of their own. */
+int rmisu_gradients(int64_t batch, int workers) {
+    const int64_t size = rmisu_part_size(batch);
+    const int n_parts = 2 * (int)((batch + size - 1) / size);
+    return workers > 0 && workers < n_parts ? workers : n_parts;
+}
+
+/* Some consecutive sequences of a step, all of one half. */
 typedef struct step_part {
-    int64_t first, n; // in rmisu_work.seqs
-    edit_params grads;
+    int64_t first, n;   // in rmisu_work.seqs
+    edit_params *grads; // its gradients until they are added up; one of rmisu_work.grads
     rmisu_loss loss;
 } step_part;
 
@@ -61,6 +67,9 @@ typedef struct rmisu_work {
     exec_pool *pool;
     int n_parts;
     step_part parts[MAX_PARTS];
+    int n_grads; // parts that run before their gradients are added up
+    edit_params grads[MAX_PARTS];
+    int first_part;       // of those in flight
     double row_weight[2]; // of the step in flight: a counted row's weight, forget and retain
     rmisu_loss loss;      // likewise
 } rmisu_work;
@@ -257,10 +266,10 @@ static mip_status part_pass(exec *x, void *user) {
     edit_pass pass = {0};
     float *dh = NULL;
     MIP_TRY_GOTO(edit_pass_fwd(x, w->m, (int)w->config->layer, part->n, w->seqs + part->first,
-                               w->tower_trained ? NULL : w->features + part->first, &part->grads,
+                               w->tower_trained ? NULL : w->features + part->first, part->grads,
                                &pass));
     MIP_TRY_GOTO(loss_of(&pass, w, part, &dh));
-    MIP_TRY_GOTO(edit_pass_vjp(&pass, &part->grads, dh));
+    MIP_TRY_GOTO(edit_pass_vjp(&pass, part->grads, dh));
 out:
     edit_pass_destroy(&pass);
     exec_release(x, mark);
@@ -269,22 +278,32 @@ out:
 
 static mip_status run_part(exec *x, int64_t unit, void *user) {
     rmisu_work *w = user;
-    part_job job = {.w = w, .part = &w->parts[unit]};
+    part_job job = {.w = w, .part = &w->parts[w->first_part + unit]};
     return exec_run_planned(x, part_pass, &job);
 }
 
-/* Loss and gradients of the step: all parts, then their sums in order. */
-static mip_status run_parts(rmisu_work *w) {
-    for (int i = 0; i < w->n_parts; i++) {
-        MIP_TRY(edit_params_zero_grads(&w->parts[i].grads));
+/* The parts first .. first + n, and their gradients added to the step's in order. */
+static mip_status run_some_parts(rmisu_work *w, int first, int n) {
+    for (int i = 0; i < n; i++) {
+        MIP_TRY(edit_params_zero_grads(&w->grads[i]));
     }
-    MIP_TRY(exec_pool_run(w->pool, w->n_parts, run_part, w));
+    w->first_part = first;
+    MIP_TRY(exec_pool_run(w->pool, n, run_part, w));
+    for (int i = 0; i < n; i++) {
+        w->loss.forget += w->parts[first + i].loss.forget;
+        w->loss.retain += w->parts[first + i].loss.retain;
+        MIP_TRY(edit_params_add_grads(&w->params, &w->grads[i]));
+    }
+    return MIP_OK;
+}
+
+/* Loss and gradients of the step: sums over the parts, in order. */
+static mip_status run_parts(rmisu_work *w) {
     w->loss = (rmisu_loss){0};
     MIP_TRY(edit_params_zero_grads(&w->params));
-    for (int i = 0; i < w->n_parts; i++) {
-        w->loss.forget += w->parts[i].loss.forget;
-        w->loss.retain += w->parts[i].loss.retain;
-        MIP_TRY(edit_params_add_grads(&w->params, &w->parts[i].grads));
+    for (int first = 0; first < w->n_parts; first += w->n_grads) {
+        const int left = w->n_parts - first;
+        MIP_TRY(run_some_parts(w, first, left < w->n_grads ? left : w->n_grads));
     }
     return MIP_OK;
 }
@@ -385,9 +404,16 @@ static mip_status parts_create(rmisu_work *w) {
         part->first = first;
         part->n = end - first < size ? end - first : size;
         first += part->n;
-        MIP_TRY(edit_params_create_grads(w->x, w->m, &w->rows, &part->grads));
     }
-    return exec_pool_create(w->x, &w->pool);
+    MIP_TRY(exec_pool_create(w->x, &w->pool));
+    w->n_grads = rmisu_gradients(w->config->batch, w->x->thrift.workers);
+    for (int i = 0; i < w->n_parts; i++) {
+        w->parts[i].grads = &w->grads[i % w->n_grads];
+    }
+    for (int i = 0; i < w->n_grads; i++) {
+        MIP_TRY(edit_params_create_grads(w->x, w->m, &w->rows, &w->grads[i]));
+    }
+    return MIP_OK;
 }
 
 /* Everything up to the first step; a resumed run ends up where it stopped. */
@@ -414,8 +440,8 @@ static mip_status prepare(rmisu_work *w, const edit_set *set) {
 
 static void work_destroy(rmisu_work *w) {
     exec_pool_destroy(w->pool);
-    for (int i = 0; i < w->n_parts; i++) {
-        edit_params_destroy(&w->parts[i].grads);
+    for (int i = 0; i < w->n_grads; i++) {
+        edit_params_destroy(&w->grads[i]);
     }
     adamw_destroy(&w->optimiser);
     edit_params_destroy(&w->params);

@@ -66,4 +66,8 @@ mip_status rmisu_run(exec *x, model *m, const edit_set *set, const rmisu_data *d
  * half, side by side on as many workers as there are threads, with gradients of their own. */
 int64_t rmisu_part_size(int64_t batch);
 
+/* rmisu_gradients - how many parts have gradients at the same time: all of a step, or as many as
+ * exec_thrift.workers (0 = no limit) lets be in flight. */
+int rmisu_gradients(int64_t batch, int workers);
+
 #endif

@@ -38,24 +38,27 @@ Test(fisher_vision, equals_brute_force_in_every_mode_and_with_any_reuse) {
         config_attribute c;
         ig_reuse reuse;
     } modes[] = {
-        {"paper", "radau2", {.vision_positions = CONFIG_VISION_POSITIONS_ALL}, {true, true}},
+        {"paper",
+         "radau2",
+         {.vision_positions = CONFIG_VISION_POSITIONS_ALL},
+         {.prefix = true, .clean_node = true}},
         {"paper without reuse",
          "radau2",
          {.vision_positions = CONFIG_VISION_POSITIONS_ALL},
-         {false, false}},
+         {.prefix = false}},
         {"first patch, last representative, top K scaled",
          "left2",
          {.vision_positions = CONFIG_VISION_POSITIONS_FIRST,
           .representative = CONFIG_REPRESENTATIVE_LAST,
           .path = CONFIG_PATH_TOP_K},
-         {true, true}},
+         {.prefix = true, .clean_node = true}},
         {"live, absolute, sum",
          "radau2",
          {.vision_positions = CONFIG_VISION_POSITIONS_ALL,
           .nonpath = CONFIG_NONPATH_LIVE,
           .representative = CONFIG_REPRESENTATIVE_SUM,
           .fisher_abs = true},
-         {true, true}},
+         {.prefix = true, .clean_node = true}},
     };
     static const char *const cases[] = {"image", "qwen2vl_tiny/image", "llava_tiny/image"};
     fixture f;
@@ -73,6 +76,29 @@ Test(fisher_vision, equals_brute_force_in_every_mode_and_with_any_reuse) {
         }
         fixture_close(&f);
     }
+}
+
+Test(fisher_vision, sparing_memory_keeps_the_bits_and_needs_less) {
+    static const exec_thrift ways[] = {
+        {.together = 1}, {.recompute = true}, {.together = 1, .recompute = true}};
+    const config_attribute c = {.top_k = 3, .vision_positions = CONFIG_VISION_POSITIONS_ALL};
+    fixture f;
+    fixture_open(&f, "cpu", "image");
+    const size_t n = (size_t)(f.model.m.vision.n_layers * f.model.m.vision.ffn);
+    reuse_of_fast = all_reuse;
+    f.model.x.arena.peak_bytes = 0;
+    attribution_sample plain = run(&f, fast, &c, "radau4");
+    const size_t plenty = f.model.x.arena.peak_bytes;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        f.model.x.thrift = ways[i];
+        f.model.x.arena.peak_bytes = 0;
+        attribution_sample s = run(&f, fast, &c, "radau4");
+        cr_expect_arr_eq(s.score, plain.score, n * sizeof *s.score, "way %zu", i);
+        cr_expect_lt(f.model.x.arena.peak_bytes, plenty, "way %zu", i);
+        attribution_sample_destroy(&s);
+    }
+    attribution_sample_destroy(&plain);
+    fixture_close(&f);
 }
 
 Test(fisher_vision, a_sample_without_an_image_is_refused) {

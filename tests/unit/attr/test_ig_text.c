@@ -124,7 +124,7 @@ Test(ig_text, reuse_does_not_change_the_scores) {
     fixture f;
     fixture_open(&f, "cpu", "text");
     attribution_sample all = run_fast(&f, &paper, "radau3", all_reuse);
-    static const ig_reuse less[] = {{false, true}, {true, false}, {false, false}};
+    static const ig_reuse less[] = {{.clean_node = true}, {.prefix = true}, {.prefix = false}};
     for (size_t i = 0; i < 3; i++) {
         attribution_sample s = run_fast(&f, &paper, "radau3", less[i]);
         expect_equal(&f, &paper, &s, &all, 5e-4, "reuse");
@@ -174,6 +174,41 @@ Test(ig_text, a_dry_run_measures_what_the_real_run_needs) {
     fixture_close(&f);
 }
 
+/* The bits of a run must not depend on what runs beside it, nor on the number of threads. */
+static void expect_same_bits(const fixture *f, int64_t top_k, const attribution_sample *a,
+                             const attribution_sample *b, const char *what) {
+    const stack *t = &f->model.m.text;
+    const size_t n = (size_t)(t->n_layers * t->ffn);
+    cr_expect_eq(memcmp(a->score, b->score, n * sizeof *a->score), 0, "%s: scores differ", what);
+    cr_expect_eq(memcmp(a->path, b->path, (size_t)(t->n_layers * top_k) * sizeof *a->path), 0,
+                 "%s: paths differ", what);
+}
+
+Test(ig_text, sparing_memory_keeps_the_bits_and_needs_less) {
+    static const exec_thrift ways[] = {
+        {.together = 2}, {.together = 1}, {.recompute = true}, {.together = 1, .recompute = true}};
+    fixture f;
+    fixture_open(&f, "cpu", "text");
+    exec *x = &f.model.x;
+    x->arena.peak_bytes = 0;
+    attribution_sample plain = run_fast(&f, &paper, "radau4", all_reuse);
+    const size_t plenty_bytes = x->arena.peak_bytes;
+    const double plenty_macs = x->counts.gemm_macs;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        const double before = x->counts.gemm_macs;
+        x->arena.peak_bytes = 0;
+        x->thrift = ways[i];
+        attribution_sample s = run_fast(&f, &paper, "radau4", all_reuse);
+        expect_same_bits(&f, paper.top_k, &s, &plain, "thrift");
+        cr_expect_lt(x->arena.peak_bytes, plenty_bytes, "way %zu", i);
+        cr_expect_eq(ways[i].recompute, x->counts.gemm_macs - before > plenty_macs,
+                     "way %zu: only running layers again costs work", i);
+        attribution_sample_destroy(&s);
+    }
+    attribution_sample_destroy(&plain);
+    fixture_close(&f);
+}
+
 Test(ig_text, a_sample_without_an_answer_is_refused) {
     fixture f;
     fixture_open(&f, "cpu", "text");
@@ -188,16 +223,6 @@ Test(ig_text, a_sample_without_an_answer_is_refused) {
     cr_expect(strstr(mip_error_last()->what, "text") != NULL, "the message names the sample");
     attribution_sample_destroy(&s);
     fixture_close(&f);
-}
-
-/* The bits of a run must not depend on what runs beside it, nor on the number of threads. */
-static void expect_same_bits(const fixture *f, int64_t top_k, const attribution_sample *a,
-                             const attribution_sample *b, const char *what) {
-    const stack *t = &f->model.m.text;
-    const size_t n = (size_t)(t->n_layers * t->ffn);
-    cr_expect_eq(memcmp(a->score, b->score, n * sizeof *a->score), 0, "%s: scores differ", what);
-    cr_expect_eq(memcmp(a->path, b->path, (size_t)(t->n_layers * top_k) * sizeof *a->path), 0,
-                 "%s: paths differ", what);
 }
 
 Test(ig_text, scores_are_the_same_bits_on_any_number_of_threads) {

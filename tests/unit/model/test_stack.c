@@ -114,6 +114,39 @@ Test(stack, a_trace_of_a_range_serves_its_own_derivatives) {
     case_close(&c);
 }
 
+Test(stack, a_trace_that_recomputes_gives_the_same_bits_and_keeps_hidden_states_only) {
+    for (int b = 0; b < N_BACKENDS; b++) {
+        stack_case c;
+        stack_trace lean;
+        case_open(&c, backends[b], NULL);
+        const float *u = probe_random(&c.p, c.elems, 1.0F, 2);
+        float *out = probe_zeros(&c.p, c.elems);
+        float *h[4];
+        for (int i = 0; i < 4; i++) {
+            h[i] = probe_put(&c.p, u, c.elems);
+        }
+        ASSERT_OK(stack_trace_alloc(&c.t.m.text, &lean));
+        const size_t kept = exec_mark(c.p.x);
+        ASSERT_OK(stack_fwd(&c.call, 0, N_LAYERS, c.in, out, &lean));
+        const size_t full_bytes = exec_mark(c.p.x) - kept;
+        exec_release(c.p.x, kept);
+        lean.recompute = true;
+        ASSERT_OK(stack_fwd(&c.call, 0, N_LAYERS, c.in, out, &lean));
+        const size_t mark = exec_mark(c.p.x);
+        cr_expect_lt(mark - kept, full_bytes / 2);
+        ASSERT_OK(stack_vjp(&c.call, &c.trace, 0, N_LAYERS, h[0], NULL, NULL));
+        ASSERT_OK(stack_vjp(&c.call, &lean, 0, N_LAYERS, h[1], NULL, NULL));
+        ASSERT_OK(stack_jvp(&c.call, &c.trace, 0, N_LAYERS, h[2]));
+        ASSERT_OK(stack_jvp(&c.call, &lean, 0, N_LAYERS, h[3]));
+        expect_bits(&c, "hidden states", out, c.out);
+        expect_bits(&c, "cotangent", h[0], h[1]);
+        expect_bits(&c, "tangent", h[2], h[3]);
+        cr_expect_eq(exec_mark(c.p.x), mark, "nothing is left in the arena");
+        stack_trace_free(&lean);
+        case_close(&c);
+    }
+}
+
 Test(stack, boundary_gradients_are_the_cotangents_of_partial_ranges) {
     for (int b = 0; b < N_BACKENDS; b++) {
         stack_case c;

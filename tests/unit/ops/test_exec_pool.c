@@ -33,10 +33,11 @@ static mip_status count(exec *worker, int64_t unit, void *user) {
     return MIP_OK;
 }
 
-static exec_pool *pool_open(int threads) {
+static exec_pool *pool_open(int threads, int most_workers) {
     exec_pool *p = NULL;
     omp_set_num_threads(threads);
     ASSERT_OK(exec_init(&x, cpu_backend_get(), 0, false));
+    x.thrift.workers = most_workers;
     ASSERT_OK(exec_pool_create(&x, &p));
     return p;
 }
@@ -47,7 +48,7 @@ static void pool_close(exec_pool *p) {
 }
 
 Test(exec_pool, every_unit_runs_once_and_uses_one_thread) {
-    exec_pool *p = pool_open(4);
+    exec_pool *p = pool_open(4, 0);
     cr_assert_eq(exec_pool_workers(p), 4);
     for (int run = 1; run <= 3; run++) {
         ASSERT_OK(exec_pool_run(p, UNITS, count, NULL));
@@ -60,8 +61,21 @@ Test(exec_pool, every_unit_runs_once_and_uses_one_thread) {
     pool_close(p);
 }
 
+Test(exec_pool, fewer_workers_share_the_threads) {
+    exec_pool *p = pool_open(4, 2);
+    cr_assert_eq(exec_pool_workers(p), 2);
+    ASSERT_OK(exec_pool_reserve(p, 8192));
+    ASSERT_OK(exec_pool_run(p, UNITS, count, NULL));
+    cr_expect_eq(times[UNITS - 1], 1);
+    cr_expect_eq(largest_team, 2);
+    pool_close(p);
+    p = pool_open(2, 7);
+    cr_expect_eq(exec_pool_workers(p), 2, "a limit makes no more of them");
+    pool_close(p);
+}
+
 Test(exec_pool, one_worker_runs_on_the_callers_thread_with_its_team) {
-    exec_pool *p = pool_open(1);
+    exec_pool *p = pool_open(1, 0);
     cr_assert_eq(exec_pool_workers(p), 1);
     ASSERT_OK(exec_pool_run(p, UNITS, count, NULL));
     cr_expect_eq(times[UNITS - 1], 1);
@@ -79,7 +93,7 @@ static mip_status fail_from_20(exec *worker, int64_t unit, void *user) {
 }
 
 Test(exec_pool, the_first_failure_comes_back_and_nothing_new_begins) {
-    exec_pool *p = pool_open(3);
+    exec_pool *p = pool_open(3, 0);
     cr_assert_eq(exec_pool_run(p, UNITS, fail_from_20, NULL), MIP_E_NUMERIC);
     cr_expect_str_eq(mip_error_last()->what, "unit 20 failed");
     cr_expect_str_eq(mip_error_last()->hint, "a hint");

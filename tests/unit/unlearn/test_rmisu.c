@@ -291,6 +291,41 @@ Test(rmisu, the_bits_do_not_depend_on_the_number_of_threads) {
     free(one);
 }
 
+/* The weights after a run that saves memory in this way. */
+static float *run_sparing(exec_thrift thrift) {
+    edit_fixture f;
+    rmisu_result result;
+    fixture_open(&f, "cpu", "model", true);
+    f.t.x.thrift = thrift;
+    const rmisu_options options = {.config = &f.config, .seed = SEED};
+    ASSERT_OK(rmisu_run(&f.t.x, &f.t.m, &f.set, &f.data, &options, &result));
+    float *weights = fixture_weights(&f.t.m);
+    fixture_close(&f);
+    return weights;
+}
+
+Test(rmisu, sparing_memory_keeps_the_bits) {
+    static const exec_thrift ways[] = {
+        {.workers = 2}, {.workers = 3}, {.recompute = true}, {.workers = 1, .recompute = true}};
+    const int before = omp_get_max_threads();
+    omp_set_num_threads(4);
+    float *plain = run_sparing((exec_thrift){0});
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        float *sparing = run_sparing(ways[i]);
+        cr_expect_eq(memcmp(plain, sparing, weights_bytes()), 0, "way %zu", i);
+        free(sparing);
+    }
+    omp_set_num_threads(before);
+    free(plain);
+}
+
+Test(rmisu, gradients_in_flight_are_those_of_all_parts_or_of_the_workers) {
+    cr_expect_eq(rmisu_gradients(16, 0), 8);
+    cr_expect_eq(rmisu_gradients(16, 3), 3);
+    cr_expect_eq(rmisu_gradients(2, 0), 4);
+    cr_expect_eq(rmisu_gradients(2, 9), 4);
+}
+
 Test(rmisu, a_loss_that_is_not_finite_stops_the_edit_and_names_the_step) {
     edit_fixture f;
     rmisu_result result;
