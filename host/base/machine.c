@@ -6,6 +6,9 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,18 +82,18 @@ static void read_cpu(machine *m) {
     m->n_cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
 }
 
-static int64_t kib_of(const char *key) {
+/* A line "key: n kB" of a file in bytes; 0 when absent. */
+static int64_t kib_of(const char *path, const char *key) {
     char value[64];
-    return proc_value("/proc/meminfo", key, value, sizeof value)
-               ? (int64_t)strtoll(value, NULL, 10) * 1024
-               : 0;
+    return proc_value(path, key, value, sizeof value) ? (int64_t)strtoll(value, NULL, 10) * 1024
+                                                      : 0;
 }
 
 /* Without /proc the kernel still tells its memory, but not how much of the page cache could go. */
 static void read_memory(machine *m) {
     struct sysinfo info;
-    m->memory_bytes = kib_of("MemTotal");
-    m->memory_free_bytes = kib_of("MemAvailable");
+    m->memory_bytes = kib_of("/proc/meminfo", "MemTotal");
+    m->memory_free_bytes = kib_of("/proc/meminfo", "MemAvailable");
     if (m->memory_bytes == 0 && sysinfo(&info) == 0) {
         m->memory_bytes = (int64_t)info.totalram * (int64_t)info.mem_unit;
         m->memory_free_bytes = (int64_t)(info.freeram + info.bufferram) * (int64_t)info.mem_unit;
@@ -148,8 +151,31 @@ machine machine_get(void) {
     return m;
 }
 
+int64_t machine_resident_bytes(void) {
+    return kib_of("/proc/self/status", "VmRSS");
+}
+
 int64_t machine_peak_resident_bytes(void) {
     struct rusage usage;
+    const int64_t peak = kib_of("/proc/self/status", "VmHWM");
+    if (peak > 0) {
+        return peak;
+    }
     getrusage(RUSAGE_SELF, &usage);
     return (int64_t)usage.ru_maxrss * 1024;
+}
+
+void machine_memory_trim(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
+bool machine_peak_reset(void) {
+    FILE *f = fopen("/proc/self/clear_refs", "w");
+    if (f == NULL) {
+        return false;
+    }
+    const bool written = fputs("5\n", f) >= 0; // 5 = the peak only, see proc(5)
+    return fclose(f) == 0 && written;
 }

@@ -23,7 +23,18 @@ typedef struct machine {
 
 machine machine_get(void);
 
-/* machine_peak_resident_bytes - the most memory this process has had so far. */
+/* machine_resident_bytes - the memory this process has now; 0 where /proc does not tell. */
+int64_t machine_resident_bytes(void);
+
+/* machine_peak_resident_bytes - the most memory this process has had since the last
+ * machine_peak_reset, or since it began where that is not possible. */
 int64_t machine_peak_resident_bytes(void);
+
+/* machine_memory_trim - give the system back what was freed, where the C library can: it keeps
+ * freed blocks, and a process looks larger than it is. */
+void machine_memory_trim(void);
+
+/* machine_peak_reset - begin to measure the peak anew; false if the system does not let us. */
+bool machine_peak_reset(void);
 
 #endif
