@@ -216,6 +216,7 @@ static mip_status run_create(vision_run *r, ig_reuse reuse) {
     if (r->a_host == NULL || r->own == NULL || r->along == NULL || r->boundary == NULL) {
         MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate the scores of %d nodes", r->rule->n);
     }
+    exec_host_add(r->x, (a_elems + (size_t)(2 * r->rule->n * s->ffn)) * sizeof(float));
     MIP_TRY(EXEC_NEW(r->x, (int64_t)a_elems, &r->a));
     MIP_TRY(clean_run(r));
     r->clean_node = reuse.clean_node && quadrature_has_one(r->rule);
@@ -435,6 +436,7 @@ mip_status fisher_vision_sample(exec *x, const model *m, const labelled_sample *
                                 ig_reuse reuse, attribution_sample *out) {
     mip_status status = MIP_OK;
     const size_t mark = exec_mark(x);
+    const size_t host_mark = exec_host_mark(x);
     vision_run r = {.x = x, .m = m, .config = config, .rule = rule, .sample = s};
     MIP_TRY_GOTO(run_create(&r, reuse));
     out->logp_clean = r.clean.logp[0];
@@ -443,6 +445,7 @@ mip_status fisher_vision_sample(exec *x, const model *m, const labelled_sample *
     }
 out:
     run_destroy(&r);
+    exec_host_release(x, host_mark);
     exec_release(x, mark);
     return status;
 }

@@ -95,6 +95,7 @@ static mip_status run_create(ig_run *r, const labelled_sample *s, ig_reuse reuse
         MIP_FAIL(MIP_E_NOMEM, NULL, "cannot allocate the gradients of %lld nodes",
                  (long long)n_nodes);
     }
+    exec_host_add(r->x, (size_t)((st->n_layers + n_nodes) * layer_elems) * sizeof(float));
     MIP_TRY(EXEC_NEW(r->x, st->n_layers * layer_elems, &r->a));
     r->clean_node = reuse.clean_node && quadrature_has_one(base);
     MIP_TRY(clean_forward(r));
@@ -356,6 +357,7 @@ mip_status ig_text_sample(exec *x, const model *m, const labelled_sample *s,
                           attribution_sample *out) {
     mip_status status = MIP_OK;
     const size_t mark = exec_mark(x);
+    const size_t host_mark = exec_host_mark(x);
     ig_run r = {.x = x, .m = m, .config = config, .base = rule, .rule = rule};
     MIP_TRY_GOTO(run_create(&r, s, reuse));
     out->logp_clean = r.logp_clean;
@@ -364,6 +366,7 @@ mip_status ig_text_sample(exec *x, const model *m, const labelled_sample *s,
     }
 out:
     run_destroy(&r);
+    exec_host_release(x, host_mark);
     exec_release(x, mark);
     return status;
 }

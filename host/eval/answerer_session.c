@@ -118,6 +118,9 @@ static mip_status planner_generate(void *self, arena *a, int64_t n, const prompt
                           .memory = a,
                           .answers = answers};
     MIP_TRY(exec_plan(&planner->s->x, call_generate, &work, &need));
+    for (int64_t i = 0; i < n; i++) { // the prompts hold their pixels all the while
+        need.host_bytes += sequence_pixel_bytes(&planner->s->model, &prompts[i].seq);
+    }
     exec_need_add(&planner->need, &need);
     return MIP_OK; // answers stay as they are: empty
 }

@@ -74,6 +74,18 @@ static mip_status match_all(loading *l) {
     return weights_map_check(l->m->map);
 }
 
+/* What of the staging buffer reading touches: the largest piece. */
+static size_t loading_bytes(const weights_map *map) {
+    size_t most = 0;
+    for (int i = 0; i < map->n_places; i++) {
+        const weight_place *place = &map->places[i];
+        const size_t bytes =
+            (size_t)(place->rows * map->matrices[place->i_matrix].cols) * sizeof(float);
+        most = bytes > most ? bytes : most;
+    }
+    return most < STAGING_BYTES ? most : STAGING_BYTES;
+}
+
 static mip_status plan(loading *l, const family *f) {
     const safetensors_entry *head = NULL;
     MIP_TRY(find_head(l, &head));
@@ -89,6 +101,7 @@ static mip_status plan(loading *l, const family *f) {
     MIP_TRY(match_all(l));
     weights_map_layout(l->m->map);
     l->m->weights_bytes = l->m->map->n_bytes;
+    l->m->loading_bytes = loading_bytes(l->m->map);
     return MIP_OK;
 }
 

@@ -56,6 +56,7 @@ static mip_status generation_alloc(generation *g, const sequence *prompts) {
     g->live = calloc(n, sizeof *g->live);
     g->seen = calloc(n, vocab);
     g->logits = malloc(n * vocab * sizeof *g->logits);
+    exec_host_add(g->x, n * vocab * (sizeof *g->seen + sizeof *g->logits));
     g->rows = malloc(n * sizeof *g->rows);
     g->cache_rows = malloc(n * sizeof *g->cache_rows);
     g->begin = malloc(n * sizeof *g->begin);
@@ -219,6 +220,7 @@ mip_status generate_greedy(exec *x, const model *m, int64_t n, const sequence *p
                            const generate_options *options, generated *out) {
     mip_status status = MIP_OK;
     const size_t mark = exec_mark(x);
+    const size_t host_mark = exec_host_mark(x);
     generation g = {.x = x, .m = m, .options = options, .n_prompts = n, .out = out};
     for (int64_t i = 0; i < n; i++) {
         out[i] = (generated){0};
@@ -236,6 +238,7 @@ mip_status generate_greedy(exec *x, const model *m, int64_t n, const sequence *p
 out:
     x->few_rows = false;
     generation_free(&g);
+    exec_host_release(x, host_mark);
     exec_release(x, mark);
     if (status != MIP_OK) {
         generated_free(out, n);

@@ -43,6 +43,7 @@ typedef struct model {
     exec *x;            // borrowed: where the weights live
     void *weights;      // dev block, owned
     size_t weights_bytes;
+    size_t loading_bytes;    // on the host while the weights are read
     struct weights_map *map; // name and place of every tensor of the checkpoint; owned
     int64_t vocab;
     dev_matrix embed;   // [V, C]

@@ -78,6 +78,9 @@ mip_status vision_pack_create(exec *x, const model *m, int64_t n, const sequence
                               vision_pack *out);
 void vision_pack_destroy(vision_pack *p);
 
+/* sequence_pixel_bytes - of the patch rows of its images, loaded or not. */
+size_t sequence_pixel_bytes(const model *m, const sequence *s);
+
 /* The vision side of a forward pass, kept for vjp/jvp. */
 typedef struct vision_trace {
     float *stem_sum; // dev [n_rows, Cv] before the stem's norm; NULL without

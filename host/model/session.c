@@ -5,6 +5,7 @@
 #include "model/session.h"
 
 #include "backend/registry.h"
+#include "base/machine.h"
 #include "base/status_priv.h"
 #include "cpu/cpu_backend.h"
 #include "cpu/cpu_threads.h"
@@ -42,4 +43,5 @@ void session_close(session *s) {
     model_destroy(&s->model);
     exec_deinit(&s->x);
     *s = (session){0};
+    machine_memory_trim(); // blocks of this size leave holes that the next model may not fit into
 }

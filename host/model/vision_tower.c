@@ -187,11 +187,22 @@ out:
     return status;
 }
 
+size_t sequence_pixel_bytes(const model *m, const sequence *s) {
+    int64_t rows = 0;
+    for (int k = 0; k < s->n_images; k++) {
+        rows += s->images[k].grid_t * s->images[k].grid_h * s->images[k].grid_w;
+    }
+    return (size_t)(rows * m->vision_desc.patch_dim) * sizeof(float);
+}
+
 static mip_status upload_pixels(exec *x, const model *m, const image_list *l, vision_pack *p) {
     const int64_t width = m->vision_desc.patch_dim;
     const size_t row_bytes = (size_t)width * sizeof(float);
     mip_status status = MIP_OK;
+    const size_t host_mark = exec_host_mark(x);
     MIP_TRY(EXEC_NEW(x, p->n_patches * width, &p->pixels));
+    exec_host_add(x, (size_t)p->n_patches * row_bytes);
+    exec_host_release(x, host_mark);
     if (x->dry) {
         return MIP_OK; // planning needs grids, not pixels
     }

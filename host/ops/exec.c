@@ -8,6 +8,10 @@
 
 #include "base/status_priv.h"
 
+static size_t max_bytes(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
 mip_status exec_init(exec *x, const mip_backend *backend, int device, bool dry) {
     memset(x, 0, sizeof *x);
     x->backend = backend;
@@ -46,6 +50,19 @@ size_t exec_mark(const exec *x) {
 
 void exec_release(exec *x, size_t mark) {
     device_arena_release(&x->arena, mark);
+}
+
+void exec_host_add(exec *x, size_t bytes) {
+    x->host_bytes += bytes;
+    x->host_peak_bytes = max_bytes(x->host_peak_bytes, x->host_bytes);
+}
+
+size_t exec_host_mark(const exec *x) {
+    return x->host_bytes;
+}
+
+void exec_host_release(exec *x, size_t mark) {
+    x->host_bytes = mark;
 }
 
 mip_status exec_upload(exec *x, void *dst_dev, const void *src, size_t bytes) {
@@ -92,6 +109,7 @@ mip_status exec_plan(const exec *x, exec_work work, void *user, exec_need *out) 
     dry.thrift = x->thrift;
     const mip_status status = work(&dry, user);
     out->arena_bytes = dry.arena.peak_bytes;
+    out->host_bytes = dry.host_peak_bytes;
     out->counts = dry.counts;
     exec_deinit(&dry);
     MIP_TRY(status);
@@ -109,9 +127,8 @@ void exec_counts_add(exec_counts *total, const exec_counts *one) {
 }
 
 void exec_need_add(exec_need *total, const exec_need *one) {
-    if (one->arena_bytes > total->arena_bytes) {
-        total->arena_bytes = one->arena_bytes;
-    }
+    total->arena_bytes = max_bytes(total->arena_bytes, one->arena_bytes);
+    total->host_bytes = max_bytes(total->host_bytes, one->host_bytes);
     exec_counts_add(&total->counts, &one->counts);
 }
 

@@ -39,6 +39,8 @@ typedef struct exec {
     bool dry;
     bool few_rows; // set while steps of decoding run; goes to gemm (see mip_gemm_args)
     exec_thrift thrift; // of the work to come; a dry run beside this exec has the same
+    size_t host_bytes;  // that the work says it holds on the host, see exec_host_add
+    size_t host_peak_bytes;
     exec_counts counts;
 } exec;
 
@@ -56,6 +58,12 @@ mip_status exec_alloc(exec *x, int64_t n, size_t elem_bytes, void **out);
 size_t exec_mark(const exec *x);
 void exec_release(exec *x, size_t mark);
 
+/* exec_host_add - say that `bytes` of host memory (malloc) belong to the work until
+ * exec_host_release to an earlier mark: for plans, which count what is large. */
+void exec_host_add(exec *x, size_t bytes);
+size_t exec_host_mark(const exec *x);
+void exec_host_release(exec *x, size_t mark);
+
 /* Transfers; nothing happens in a dry run but that downloads give zeros. */
 mip_status exec_upload(exec *x, void *dst_dev, const void *src, size_t bytes);
 mip_status exec_download(exec *x, void *dst, const void *src_dev, size_t bytes);
@@ -69,6 +77,7 @@ typedef mip_status (*exec_work)(exec *x, void *user);
 
 typedef struct exec_need {
     size_t arena_bytes; // peak
+    size_t host_bytes;  // peak
     exec_counts counts;
 } exec_need;
 
@@ -79,8 +88,8 @@ mip_status exec_plan(const exec *x, exec_work work, void *user, exec_need *out);
 /* exec_counts_add - total += one. */
 void exec_counts_add(exec_counts *total, const exec_counts *one);
 
-/* exec_need_add - two pieces of work, one after the other: counts add up, of the arenas
- * the larger one. */
+/* exec_need_add - two pieces of work, one after the other: counts add up, of the bytes
+ * the larger ones. */
 void exec_need_add(exec_need *total, const exec_need *one);
 
 /* exec_run_planned - run `work` dry, reserve what it needs above what the arena holds,

@@ -10,6 +10,7 @@
 
 #include "cpu/cpu_backend.h"
 #include "ops/ops.h"
+#include "support/check_status.h"
 
 /* A little step: two buffers, a product, a result. */
 static mip_status step(exec *x, float *result) {
@@ -187,5 +188,44 @@ Test(exec, an_error_of_the_dry_run_is_the_result) {
     cr_assert_eq(exec_init(&x, cpu_backend_get(), 0, false), MIP_OK);
     cr_expect_eq(exec_run_planned(&x, probe_work, &p), MIP_E_SHAPE);
     cr_expect_eq(p.n_real, 0);
+    exec_deinit(&x);
+}
+
+/* Holds 100 bytes all the while, 50 and then 20 beside them. */
+static mip_status host_work(exec *x, void *user) {
+    const size_t mark = exec_host_mark(x);
+    (void)user;
+    exec_host_add(x, 100);
+    const size_t inner = exec_host_mark(x);
+    exec_host_add(x, 50);
+    exec_host_release(x, inner);
+    exec_host_add(x, 20);
+    exec_host_release(x, mark);
+    return MIP_OK;
+}
+
+Test(exec, a_plan_has_the_most_host_memory_that_the_work_said_it_holds) {
+    exec x;
+    exec_need need;
+    ASSERT_OK(exec_init(&x, cpu_backend_get(), 0, false));
+    ASSERT_OK(exec_plan(&x, host_work, NULL, &need));
+    cr_expect_eq(need.host_bytes, 150);
+    cr_expect_eq(need.arena_bytes, 0);
+    exec_deinit(&x);
+}
+
+static mip_status see_thrift(exec *x, void *user) {
+    *(exec_thrift *)user = x->thrift;
+    return MIP_OK;
+}
+
+Test(exec, a_dry_run_saves_memory_as_the_real_one) {
+    exec x;
+    exec_need need;
+    exec_thrift seen = {0};
+    ASSERT_OK(exec_init(&x, cpu_backend_get(), 0, false));
+    x.thrift = (exec_thrift){.workers = 2, .together = 3, .recompute = true};
+    ASSERT_OK(exec_plan(&x, see_thrift, &seen, &need));
+    cr_expect(seen.workers == 2 && seen.together == 3 && seen.recompute);
     exec_deinit(&x);
 }
