@@ -3,6 +3,7 @@
 #include "base/status_priv.h"
 #include "cli/print.h"
 #include "cli/run_options.h"
+#include "plan/plan_json.h"
 #include "run/run_plan.h"
 
 static const cli_option options[] = {CLI_RUN_OPTIONS, {0}};

@@ -112,6 +112,7 @@ typedef struct config_data {
 typedef struct config_device {
     const char *backend; // "auto", "cpu", or the path of a plugin
     int64_t threads;     // 0 = every core
+    int64_t memory_mib;  // the key is device.memory; 0 = what is free
 } config_device;
 
 typedef struct config_attribute {

@@ -142,6 +142,13 @@ static const config_key keys[] = {
     {"device.threads", CONFIG_INT, AT(device.threads), RANGE(0, 1024), .unit = "threads",
      .fallback = "0", .help = "CPU threads; 0 = every core. The result does not depend on it."},
 
+    {"device.memory", CONFIG_INT, AT(device.memory_mib), RANGE(0, 1 << 30), .unit = "MiB",
+     .fallback = "0",
+     .help =
+         "Memory the program may use; 0 = what is free. When it is short, less runs at once and "
+         "layers run again instead of being kept (mip plan says what). The result does not "
+         "depend on it."},
+
     {"attribute.mode", CONFIG_ENUM, AT(attribute.mode), .choices = modes, .fallback = "paper",
      .help = "paper = the method as the paper states it, gaps filled by the keys below; official = "
              "what the released code does, in exact arithmetic: it decides quadrature (left4), "

@@ -8,6 +8,7 @@
 #include "base/status_priv.h"
 #include "ops/ops.h"
 
+enum { AVAILABLE_BYTES = 128 };
 static const double mib = 1024.0 * 1024.0;
 
 mip_status plan_measure_rate(exec *x, mip_dtype dtype, int64_t rows, int64_t n, int64_t k,
@@ -54,23 +55,86 @@ mip_status plan_measure_rate(exec *x, mip_dtype dtype, int64_t rows, int64_t n, 
     return MIP_OK;
 }
 
-static size_t stage_bytes(const plan *p, const plan_stage *s) {
-    return s->work_bytes + (p->host_shared ? s->host_bytes : 0);
+/* ---- what fits ------------------------------------------------------------------------------- */
+
+static size_t max_bytes(size_t a, size_t b) {
+    return a > b ? a : b;
 }
 
-static const plan_stage *hungriest(const plan *p) {
-    const plan_stage *most = NULL;
-    for (int i = 0; i < p->n; i++) {
-        if (most == NULL || stage_bytes(p, &p->stages[i]) > stage_bytes(p, most)) {
-            most = &p->stages[i];
-        }
-    }
-    return most;
+/* What the stage takes of the memory the budget is about, beside the weights. */
+static size_t stage_bytes(const plan_budget *b, const plan_stage *s) {
+    const thrift_choice *c = &s->choice;
+    return b->host_shared ? max_bytes(c->device_bytes + c->host_bytes, b->loading_bytes)
+                          : c->device_bytes;
 }
+
+mip_status plan_fit_stage(const plan_budget *b, plan_stage *s, thrift_try try, void *user) {
+    const size_t left =
+        b->available_bytes > b->weights_bytes ? b->available_bytes - b->weights_bytes : 0;
+    return thrift_choose(&s->scope, left, b->host_shared, try, user, &s->choice);
+}
+
+size_t plan_stage_peak_bytes(const plan_budget *b, const plan_stage *s) {
+    return b->program_bytes + (b->host_shared ? b->weights_bytes + stage_bytes(b, s)
+                                              : max_bytes(s->choice.host_bytes, b->loading_bytes));
+}
+
+mip_status plan_tell_thrift(const plan_stage *s, str *out) {
+    if (thrift_is_plenty(&s->choice.thrift)) {
+        return MIP_OK;
+    }
+    MIP_TRY(str_printf(out, "memory is short: %s: ", s->name));
+    return thrift_tell(&s->scope, &s->choice, out);
+}
+
+/* "1234 MiB free", or the user's limit. */
+static void tell_available(const plan_budget *b, char out[AVAILABLE_BYTES]) {
+    if (b->limit_bytes > 0) {
+        snprintf(out, AVAILABLE_BYTES,
+                 "%.0f MiB by device.memory, %.0f of them for the program itself",
+                 (double)b->limit_bytes / mib, (double)(b->limit_bytes - b->available_bytes) / mib);
+    } else {
+        snprintf(out, AVAILABLE_BYTES, "%.0f MiB free", (double)b->available_bytes / mib);
+    }
+}
+
+bool plan_stage_fits(const plan_budget *b, const plan_stage *s) {
+    return b->weights_bytes + stage_bytes(b, s) <= b->available_bytes;
+}
+
+mip_status plan_check_stage(const plan_budget *b, const plan_stage *s, const char *device) {
+    char hint[MIP_ERROR_HINT_BYTES];
+    char available[AVAILABLE_BYTES];
+    const size_t bytes = b->weights_bytes + stage_bytes(b, s);
+    if (plan_stage_fits(b, s)) {
+        return MIP_OK;
+    }
+    tell_available(b, available);
+    snprintf(hint, sizeof hint, "%s%s",
+             b->weights_bytes > b->available_bytes ? "the weights alone do not fit: " : s->hint,
+             b->limit_bytes > 0 ? "raise device.memory" : "use a machine with more memory");
+    MIP_FAIL(MIP_E_NOFIT, hint,
+             "stage '%s' needs %.1f MiB (weights %.1f, work %.1f at the least), %s has %s", s->name,
+             (double)bytes / mib, (double)b->weights_bytes / mib, (double)stage_bytes(b, s) / mib,
+             device, available);
+}
+
+mip_status plan_check(const plan *p) {
+    for (int i = 0; i < p->n; i++) {
+        MIP_TRY(plan_check_stage(&p->budget, &p->stages[i], p->device));
+    }
+    return MIP_OK;
+}
+
+/* ---- the table ------------------------------------------------------------------------------- */
 
 size_t plan_peak_bytes(const plan *p) {
-    const plan_stage *most = hungriest(p);
-    return p->weights_bytes + (most != NULL ? stage_bytes(p, most) : 0);
+    size_t peak = p->budget.program_bytes + p->budget.weights_bytes;
+    for (int i = 0; i < p->n; i++) {
+        const size_t bytes = plan_stage_peak_bytes(&p->budget, &p->stages[i]);
+        peak = bytes > peak ? bytes : peak;
+    }
+    return peak;
 }
 
 enum { TIME_BYTES = 2 * CLOCK_DURATION_BYTES };
@@ -84,70 +148,41 @@ static void time_text(const plan *p, double flops, double optional_flops, char o
     snprintf(out, TIME_BYTES, optional_flops > 0 ? "%s-%s" : "%s", least, most);
 }
 
+static mip_status print_stage(const plan *p, const plan_stage *s, str *out) {
+    char time[TIME_BYTES];
+    time_text(p, s->choice.need.flops, s->choice.need.optional_flops, time);
+    return str_printf(out, "%-20s %10lld %-10s %12.1f %12.1f %12.1f %12.3f %10s\n", s->name,
+                      (long long)s->n_units, s->unit, (double)s->choice.device_bytes / mib,
+                      (double)s->choice.host_bytes / mib,
+                      (double)plan_stage_peak_bytes(&p->budget, s) / mib,
+                      s->choice.need.flops / 1e12, time);
+}
+
 mip_status plan_print(const plan *p, str *out) {
     char time[TIME_BYTES];
     double flops = 0;
     double optional_flops = 0;
-    MIP_TRY(str_printf(out, "device   %s, %.0f MiB free, %.1f GFLOP/s measured\n", p->device,
-                       (double)p->available_bytes / mib, p->flops_per_s / 1e9));
-    MIP_TRY(str_printf(out, "weights  %.1f MiB (%s)\n\n", (double)p->weights_bytes / mib,
+    char available[AVAILABLE_BYTES];
+    tell_available(&p->budget, available);
+    MIP_TRY(str_printf(out, "device   %s, %s, %.1f GFLOP/s measured\n", p->device, available,
+                       p->flops_per_s / 1e9));
+    MIP_TRY(str_printf(out, "program  %.1f MiB\n", (double)p->budget.program_bytes / mib));
+    MIP_TRY(str_printf(out, "weights  %.1f MiB (%s)\n\n", (double)p->budget.weights_bytes / mib,
                        p->weights_note));
-    MIP_TRY(str_printf(out, "%-20s %10s %-10s %12s %12s %12s %10s\n", "stage", "n", "", "work MiB",
-                       "host MiB", "TFLOP", "about"));
+    MIP_TRY(str_printf(out, "%-20s %10s %-10s %12s %12s %12s %12s %10s\n", "stage", "n", "",
+                       "work MiB", "host MiB", "peak MiB", "TFLOP", "about"));
     for (int i = 0; i < p->n; i++) {
-        const plan_stage *s = &p->stages[i];
-        time_text(p, s->flops, s->optional_flops, time);
-        flops += s->flops;
-        optional_flops += s->optional_flops;
-        MIP_TRY(str_printf(out, "%-20s %10lld %-10s %12.1f %12.1f %12.3f %10s\n", s->name,
-                           (long long)s->n_units, s->unit, (double)s->work_bytes / mib,
-                           (double)s->host_bytes / mib, s->flops / 1e12, time));
+        MIP_TRY(print_stage(p, &p->stages[i], out));
+        flops += p->stages[i].choice.need.flops;
+        optional_flops += p->stages[i].choice.need.optional_flops;
+    }
+    MIP_TRY(str_append(out, "\n"));
+    for (int i = 0; i < p->n; i++) {
+        const size_t before = out->n_bytes;
+        MIP_TRY(plan_tell_thrift(&p->stages[i], out));
+        MIP_TRY(str_append(out, out->n_bytes > before ? "\n" : ""));
     }
     time_text(p, flops, optional_flops, time);
-    return str_printf(out, "\npeak     %.1f MiB, program included; about %s at the measured rate\n",
-                      (double)(plan_peak_bytes(p) + p->program_bytes) / mib, time);
-}
-
-static mip_status write_stage(const plan *p, const plan_stage *s, json_writer *w) {
-    MIP_TRY(json_begin_object(w, NULL));
-    MIP_TRY(json_put_string(w, "name", s->name));
-    MIP_TRY(json_put_string(w, "unit", s->unit));
-    MIP_TRY(json_put_i64(w, "n", s->n_units));
-    MIP_TRY(json_put_i64(w, "work_bytes", (int64_t)s->work_bytes));
-    MIP_TRY(json_put_i64(w, "host_bytes", (int64_t)s->host_bytes));
-    MIP_TRY(json_put_f64(w, "flops", s->flops));
-    MIP_TRY(json_put_f64(w, "seconds", s->flops / p->flops_per_s));
-    return json_end(w);
-}
-
-mip_status plan_write(const plan *p, json_writer *w) {
-    MIP_TRY(json_put_string(w, "device", p->device));
-    MIP_TRY(json_put_i64(w, "available_bytes", (int64_t)p->available_bytes));
-    MIP_TRY(json_put_i64(w, "program_bytes", (int64_t)p->program_bytes));
-    MIP_TRY(json_put_i64(w, "weights_bytes", (int64_t)p->weights_bytes));
-    MIP_TRY(json_put_i64(w, "peak_bytes", (int64_t)plan_peak_bytes(p)));
-    MIP_TRY(json_put_bool(w, "fits", plan_peak_bytes(p) <= p->available_bytes));
-    MIP_TRY(json_put_f64(w, "flops_per_s", p->flops_per_s));
-    MIP_TRY(json_begin_array(w, "stages"));
-    for (int i = 0; i < p->n; i++) {
-        MIP_TRY(write_stage(p, &p->stages[i], w));
-    }
-    return json_end(w);
-}
-
-mip_status plan_check(const plan *p) {
-    const plan_stage *most = hungriest(p);
-    if (plan_peak_bytes(p) <= p->available_bytes) {
-        return MIP_OK;
-    }
-    MIP_FAIL(
-        MIP_E_NOFIT,
-        p->weights_bytes > p->available_bytes
-            ? "the weights alone do not fit: use a machine with more memory"
-            : "use a rule with fewer nodes (attribute.quadrature=radau2), a smaller edit.batch "
-              "or eval.batch, or a machine with more memory",
-        "the run needs %.0f MiB (weights %.0f, stage '%s' %.0f), %s has %.0f MiB free",
-        (double)plan_peak_bytes(p) / mib, (double)p->weights_bytes / mib,
-        most != NULL ? most->name : "none", most != NULL ? (double)stage_bytes(p, most) / mib : 0.0,
-        p->device, (double)p->available_bytes / mib);
+    return str_printf(out, "peak     %.1f MiB, program included; about %s at the measured rate\n",
+                      (double)plan_peak_bytes(p) / mib, time);
 }

@@ -27,6 +27,8 @@ typedef struct experiment {
     text_front front;
     dataset data;
     prompt_maker maker;
+    size_t planned_peak_bytes;      // of the stage that runs, see run_budget.h
+    bool has_ended_a_stage;         // in this process
     char model_sha[HASH_HEX_BYTES]; // of the checkpoint's config and weights
     char data_sha[HASH_HEX_BYTES];  // of manifest.json, which holds the hash of every other file
 } experiment;

@@ -13,6 +13,7 @@
 #include "base/status_priv.h"
 #include "io/json_doc.h"
 #include "io/json_write.h"
+#include "run/run_budget.h"
 
 enum { MANIFEST_MAX_BYTES = 1 << 20 };
 static const char file_name[] = "manifest.json";
@@ -42,7 +43,11 @@ static mip_status read_mark(const json_doc *doc, const json_value *stages, run_s
     MIP_TRY(json_string_or(doc, mark, "sha256", "", &sha));
     snprintf(out->result_sha, sizeof out->result_sha, "%s", sha);
     MIP_TRY(json_f64(doc, mark, "seconds", 0, 1e12, &out->seconds));
-    return json_i64(doc, mark, "peak_bytes", 0, INT64_C(1) << 52, &out->peak_bytes);
+    MIP_TRY(json_i64(doc, mark, "peak_bytes", 0, INT64_C(1) << 52, &out->peak_bytes));
+    if (json_find(mark, "planned_bytes") == NULL) {
+        return MIP_OK;
+    }
+    return json_i64(doc, mark, "planned_bytes", 0, INT64_C(1) << 52, &out->planned_bytes);
 }
 
 static mip_status read_marks(const json_doc *doc, run_manifest *out) {
@@ -121,6 +126,7 @@ static mip_status put_stages(json_writer *w, const run_manifest *m) {
         }
         MIP_TRY(json_put_f64(w, "seconds", m->stages[s].seconds));
         MIP_TRY(json_put_i64(w, "peak_bytes", m->stages[s].peak_bytes));
+        MIP_TRY(json_put_i64(w, "planned_bytes", m->stages[s].planned_bytes));
         MIP_TRY(json_end(w));
     }
     return json_end(w);
@@ -172,7 +178,8 @@ mip_status run_manifest_finish(experiment *e, run_stage stage, const char *finge
     }
     snprintf(m.stages[stage].fingerprint, sizeof m.stages[stage].fingerprint, "%s", fingerprint);
     m.stages[stage].seconds = seconds;
-    m.stages[stage].peak_bytes = machine_peak_resident_bytes();
+    run_stage_end(e, run_stage_name(stage), &m.stages[stage].peak_bytes,
+                  &m.stages[stage].planned_bytes);
     json_writer w = json_writer_start(&text, true);
     MIP_TRY_GOTO(json_begin_object(&w, NULL));
     MIP_TRY_GOTO(put_origin(&w, e));

@@ -3,8 +3,9 @@
  * stages are done for which settings.
  *
  * What    Versions, commit, host, device, hashes of model and data, seed; per finished
- *         stage its fingerprint (see experiment.h), seconds, peak memory of the process, and
- *         the hash of its file: HDF5 notices damage in its tables, not in plain numbers.
+ *         stage its fingerprint (see experiment.h), seconds, its peak memory as measured and
+ *         as planned, and the hash of its file: HDF5 notices damage in its tables, not in plain
+ *         numbers.
  *         Replaced atomically at the end of every stage.
  * Tested  tests/unit/run/test_run_manifest.c, tests/cli/run.sh */
 #ifndef MIP_RUN_RUN_MANIFEST_H
@@ -21,7 +22,8 @@ typedef struct stage_mark {
     char fingerprint[HASH_HEX_BYTES]; // "" = not finished
     char result_sha[HASH_HEX_BYTES];  // of attribution.h5 or edit.h5; "" = none
     double seconds;
-    int64_t peak_bytes; // resident set of the process that finished it
+    int64_t peak_bytes;    // largest resident set while it ran
+    int64_t planned_bytes; // what the plan expected; 0 in files of before
 } stage_mark;
 
 typedef struct run_manifest {

@@ -2,9 +2,9 @@
 /* host/run/run_plan.c - see run_plan.h. */
 #include "run/run_plan.h"
 
-#include "base/machine.h"
 #include "base/status_priv.h"
 #include "ops/exec_pool.h"
+#include "run/run_budget.h"
 #include "run/stage_attribute.h"
 #include "run/stage_edit.h"
 #include "run/stage_eval.h"
@@ -15,24 +15,16 @@ static void add_stage(plan *p, const plan_stage *s) {
     }
 }
 
-static mip_status plan_attribute(experiment *e, plan *p) {
-    static const char *const names[ATTRIBUTION_MODALITIES] = {"attribute text", "attribute vision"};
-    exec_need needs[ATTRIBUTION_MODALITIES];
-    int64_t n[ATTRIBUTION_MODALITIES];
-    if (e->config.attribute.from[0] != '\0') {
-        return MIP_OK;
-    }
-    const size_t width = (size_t)exec_pool_width(e->session.x.backend); // arenas side by side
-    MIP_TRY(attribute_plan(e, needs, n));
-    for (int m = 0; m < ATTRIBUTION_MODALITIES; m++) {
-        const plan_stage stage = {.name = names[m],
-                                  .unit = "samples",
-                                  .n_units = n[m],
-                                  .flops = needs[m].counts.flops,
-                                  .optional_flops = needs[m].counts.optional_flops,
-                                  .work_bytes = width * needs[m].arena_bytes};
+static mip_status plan_stages(experiment *e, plan *p) {
+    plan_stage stage;
+    for (int m = 0; m < ATTRIBUTION_MODALITIES && e->config.attribute.from[0] == '\0'; m++) {
+        MIP_TRY(attribute_plan(e, &p->budget, (attribution_modality)m, &stage));
         add_stage(p, &stage);
     }
+    MIP_TRY(edit_plan(e, &p->budget, &stage));
+    add_stage(p, &stage);
+    MIP_TRY(eval_plan(e, &p->budget, &stage));
+    add_stage(p, &stage);
     return MIP_OK;
 }
 
@@ -69,24 +61,32 @@ out:
     return status;
 }
 
-mip_status run_plan(experiment *e, plan *out) {
+/* Everything but the machine's rate. */
+static mip_status plan_memory(experiment *e, plan *out) {
     mip_device_info *device = NULL;
-    plan_stage stage;
     MIP_TRY(ARENA_NEW(&e->memory, 1, &device));
     MIP_TRY(e->session.x.backend->device.info(e->session.x.backend->self, 0, device));
     *out = (plan){.device = device->name,
                   .weights_note = e->config.model.dtype == MIP_DTYPE_BF16
                                       ? "matrices kept as bf16"
-                                      : "read in the files' dtype, kept as f32",
-                  .program_bytes = (size_t)machine_peak_resident_bytes(),
-                  .weights_bytes = e->session.model.weights_bytes,
-                  .available_bytes = device->free_bytes,
-                  .host_shared = true};
-    MIP_TRY(measure_rate(e, &out->flops_per_s));
-    MIP_TRY(plan_attribute(e, out));
-    MIP_TRY(edit_plan(e, &stage));
-    add_stage(out, &stage);
-    MIP_TRY(eval_plan(e, &stage));
-    add_stage(out, &stage);
+                                      : "read in the files' dtype, kept as f32"};
+    MIP_TRY(run_budget(e, &out->budget));
+    MIP_TRY(plan_stages(e, out));
+    MIP_TRY(run_budget(e, &out->budget)); // the dry runs filled caches, as a run does
+    if (out->budget.limit_bytes > 0) {
+        out->n = 0;
+        MIP_TRY(plan_stages(e, out));
+    }
     return MIP_OK;
+}
+
+mip_status run_plan(experiment *e, plan *out) {
+    MIP_TRY(plan_memory(e, out));
+    return measure_rate(e, &out->flops_per_s);
+}
+
+mip_status run_plan_check(experiment *e) {
+    plan p;
+    MIP_TRY(plan_memory(e, &p));
+    return plan_check(&p);
 }

@@ -8,6 +8,10 @@
 #include "plan/plan.h"
 #include "run/experiment.h"
 
+/* run_plan_check - MIP_E_NOFIT if a stage of the experiment, opened either way, cannot fit:
+ * before the first one begins to work. */
+mip_status run_plan_check(experiment *e);
+
 /* run_plan - fill out for an experiment opened with EXPERIMENT_PLAN. Measures the machine's
  * rate for 0.1 s. */
 mip_status run_plan(experiment *e, plan *out);

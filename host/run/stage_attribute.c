@@ -15,6 +15,7 @@
 #include "base/signals.h"
 #include "base/status_priv.h"
 #include "ops/exec_pool.h"
+#include "run/run_budget.h"
 #include "run/run_manifest.h"
 #include "store/h5_attribution.h"
 
@@ -90,6 +91,104 @@ static mip_status make_spec(experiment *e, const attribute_samples *s, const cha
     return put_attributes(e, s->n_forget, spec);
 }
 
+/* ---- plan ------------------------------------------------------------------------------------ */
+
+typedef struct attribute_dry_run {
+    experiment *e;
+    const attribute_samples *samples;
+    attribution_modality modality;
+    quadrature rule;
+    attribution_sample scratch;
+    size_t scratch_bytes; // of its scores
+} attribute_dry_run;
+
+/* What one sample needs, its pixels included. */
+static mip_status plan_one(const attribute_dry_run *d, const exec *x, const record *r,
+                           attribution_sample *scratch, exec_need *need) {
+    experiment *e = d->e;
+    mip_status status = MIP_OK;
+    prompt p = {0};
+    MIP_TRY_GOTO(prompt_measure(&e->maker, r, labels_of(e), &p));
+    score_work work = {.m = &e->session.model,
+                       .config = &e->config.attribute,
+                       .rule = &d->rule,
+                       .sample = {.id = r->id, .seq = p.seq, .labels = p.labels},
+                       .modality = d->modality,
+                       .out = scratch};
+    MIP_TRY_GOTO(exec_plan(x, score_sample, &work, need));
+    need->host_bytes += sequence_pixel_bytes(&e->session.model, &p.seq);
+out:
+    prompt_destroy(&p);
+    return status;
+}
+
+static mip_status try_thrift(void *user, exec_thrift thrift, stage_need *out) {
+    attribute_dry_run *d = user;
+    exec_need all = {0};
+    exec x;
+    MIP_TRY(exec_init(&x, d->e->session.x.backend, 0, true));
+    x.thrift = thrift;
+    mip_status status = MIP_OK;
+    for (int64_t i = 0; i < d->samples->n_forget + d->samples->n_retain; i++) {
+        exec_need one;
+        if (is_scored(d->e, d->samples->records[i], d->modality)) {
+            MIP_TRY_GOTO(plan_one(d, &x, d->samples->records[i], &d->scratch, &one));
+            exec_need_add(&all, &one);
+        }
+    }
+    *out = (stage_need){.flops = all.counts.flops,
+                        .optional_flops = all.counts.optional_flops,
+                        .worker_bytes = all.arena_bytes,
+                        .worker_host_bytes = all.host_bytes + d->scratch_bytes};
+out:
+    exec_deinit(&x);
+    return status;
+}
+
+static int64_t count_scored(const experiment *e, const attribute_samples *s,
+                            attribution_modality m) {
+    int64_t n = 0;
+    for (int64_t i = 0; i < s->n_forget + s->n_retain; i++) {
+        n += is_scored(e, s->records[i], m);
+    }
+    return n;
+}
+
+static mip_status plan_modality(experiment *e, const plan_budget *b, const attribute_samples *s,
+                                attribution_modality m, plan_stage *out) {
+    static const char *const names[ATTRIBUTION_MODALITIES] = {"attribute text", "attribute vision"};
+    const stack *st = stack_of(e, m);
+    attribution_spec spec = {.n_samples = 1, .top_k = e->config.attribute.top_k};
+    attribute_dry_run d = {.e = e, .samples = s, .modality = m};
+    *out = (plan_stage){.name = names[m],
+                        .unit = "samples",
+                        .hint = "use attribute.quadrature=radau2, fewer threads, or ",
+                        .n_units = count_scored(e, s, m)};
+    if (out->n_units == 0) {
+        return MIP_OK;
+    }
+    MIP_TRY(quadrature_parse(e->config.attribute.quadrature, &d.rule));
+    const int width = exec_pool_width(e->session.x.backend);
+    out->scope = (thrift_scope){.width = out->n_units < width ? (int)out->n_units : width,
+                                .together = d.rule.n - (quadrature_has_one(&d.rule) ? 1 : 0),
+                                .pieces = "samples",
+                                .batched = "nodes",
+                                .can_recompute = true};
+    spec.shapes[m] = (attribution_shape){.n_layers = st->n_layers, .n_neurons = st->ffn};
+    d.scratch_bytes = (size_t)(st->n_layers * st->ffn) * sizeof(float);
+    MIP_TRY(attribution_sample_create(&spec, m, &d.scratch));
+    const mip_status status = plan_fit_stage(b, out, try_thrift, &d);
+    attribution_sample_destroy(&d.scratch);
+    return status;
+}
+
+mip_status attribute_plan(experiment *e, const plan_budget *b, attribution_modality m,
+                          plan_stage *out) {
+    attribute_samples s;
+    MIP_TRY(attribute_samples_select(e, &s));
+    return plan_modality(e, b, &s, m, out);
+}
+
 /* ---- scoring --------------------------------------------------------------------------------- */
 
 /* The samples of one modality that are still to do, scored side by side. Pictures, journal and
@@ -156,11 +255,17 @@ out:
     return status;
 }
 
+static mip_status planner(experiment *e, const plan_budget *b, const void *user, plan_stage *out) {
+    const scoring *s = user;
+    return plan_modality(e, b, s->samples, s->modality, out);
+}
+
 static mip_status score_all(experiment *e, attribution_journal *j, const attribute_samples *samples,
                             attribution_modality m) {
     mip_status status = MIP_OK;
     quadrature rule;
     exec_pool *pool = NULL;
+    plan_stage stage;
     const int64_t n = samples->n_forget + samples->n_retain;
     int64_t n_pending = 0;
     scoring s = {.e = e, .journal = j, .rule = &rule, .samples = samples, .modality = m};
@@ -171,10 +276,12 @@ static mip_status score_all(experiment *e, attribution_journal *j, const attribu
             s.pending[n_pending++] = i;
         }
     }
+    MIP_TRY(run_stage_begin(e, planner, &s, &stage));
     MIP_TRY(exec_pool_create(&e->session.x, &pool));
     pthread_mutex_init(&s.lock, NULL);
     const int64_t n_done = journal_count(j, m);
     progress_begin(e->progress, attribution_modality_name(m), n_done + n_pending, n_done);
+    MIP_TRY_GOTO(exec_pool_reserve(pool, stage.choice.need.worker_bytes));
     MIP_TRY_GOTO(exec_pool_run(pool, n_pending, score_one, &s));
 out:
     progress_end(e->progress);
@@ -351,53 +458,4 @@ out:
         edit_set_destroy(out);
     }
     return status;
-}
-
-/* ---- plan ------------------------------------------------------------------------------------ */
-
-static mip_status plan_one(experiment *e, const quadrature *rule, const record *r,
-                           attribution_modality m, attribution_sample *scratch, exec_need *need) {
-    mip_status status = MIP_OK;
-    prompt p = {0};
-    exec_need one;
-    MIP_TRY_GOTO(prompt_create(&e->maker, r, labels_of(e), &p));
-    score_work work = {.m = &e->session.model,
-                       .config = &e->config.attribute,
-                       .rule = rule,
-                       .sample = {.id = r->id, .seq = p.seq, .labels = p.labels},
-                       .modality = m,
-                       .out = scratch};
-    MIP_TRY_GOTO(exec_plan(&e->session.x, score_sample, &work, &one));
-    exec_need_add(need, &one);
-out:
-    prompt_destroy(&p);
-    return status;
-}
-
-mip_status attribute_plan(experiment *e, exec_need needs[ATTRIBUTION_MODALITIES],
-                          int64_t n_samples[ATTRIBUTION_MODALITIES]) {
-    attribute_samples s;
-    quadrature rule;
-    MIP_TRY(attribute_samples_select(e, &s));
-    MIP_TRY(quadrature_parse(e->config.attribute.quadrature, &rule));
-    for (int m = 0; m < ATTRIBUTION_MODALITIES; m++) {
-        const stack *st = stack_of(e, (attribution_modality)m);
-        attribution_spec spec = {.n_samples = 1, .top_k = e->config.attribute.top_k};
-        attribution_sample scratch;
-        mip_status status = MIP_OK;
-        spec.shapes[m] = (attribution_shape){.n_layers = st->n_layers, .n_neurons = st->ffn};
-        needs[m] = (exec_need){0};
-        n_samples[m] = 0;
-        MIP_TRY(attribution_sample_create(&spec, (attribution_modality)m, &scratch));
-        for (int64_t i = 0; i < s.n_forget + s.n_retain && status == MIP_OK; i++) {
-            if (is_scored(e, s.records[i], (attribution_modality)m)) {
-                status =
-                    plan_one(e, &rule, s.records[i], (attribution_modality)m, &scratch, &needs[m]);
-                n_samples[m]++;
-            }
-        }
-        attribution_sample_destroy(&scratch);
-        MIP_TRY(status);
-    }
-    return MIP_OK;
 }

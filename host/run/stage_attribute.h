@@ -9,6 +9,7 @@
 #ifndef MIP_RUN_STAGE_ATTRIBUTE_H
 #define MIP_RUN_STAGE_ATTRIBUTE_H
 
+#include "plan/plan.h"
 #include "run/run_samples.h"
 #include "store/attribution_sample.h"
 #include "unlearn/edit_set.h"
@@ -33,8 +34,9 @@ mip_status attribution_check(experiment *e);
 /* attribution_edit_set - the located neurons from that file. */
 mip_status attribution_edit_set(experiment *e, edit_set *out);
 
-/* attribute_plan - what the stage needs, by dry runs of all samples: one entry per modality. */
-mip_status attribute_plan(experiment *e, exec_need needs[ATTRIBUTION_MODALITIES],
-                          int64_t n_samples[ATTRIBUTION_MODALITIES]);
+/* attribute_plan - what one modality needs, by dry runs of all its samples, and how it fits;
+ * n_units 0 if it has none. */
+mip_status attribute_plan(experiment *e, const plan_budget *b, attribution_modality m,
+                          plan_stage *out);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/signals.h"
 #include "base/status_priv.h"
 #include "ops/exec_pool.h"
+#include "run/run_budget.h"
 #include "run/run_manifest.h"
 #include "run/run_samples.h"
 #include "run/stage_attribute.h"
@@ -102,6 +103,168 @@ static mip_status store_result(experiment *e, const edit_set *set) {
     return edit_write_model(&changes, e->config.model.path, model_dir);
 }
 
+/* ---- plan ------------------------------------------------------------------------------------ */
+
+/* Located neurons if there are any yet, else as many as the settings allow. */
+static mip_status planned_neurons(experiment *e, edit_set *out) {
+    const config_attribute *c = &e->config.attribute;
+    char *h5 = NULL;
+    MIP_TRY(attribution_path(e, &h5));
+    if (c->cap == 0 || fs_exists(h5)) {
+        return fs_exists(h5) ? choose_neurons(e, out)
+                             : edit_set_all(&e->session.model, c->modalities, out);
+    }
+    MIP_TRY(edit_set_create(&e->session.model, out));
+    for (int k = 0; k < EDIT_MODALITIES; k++) {
+        const edit_stack *s = &out->stacks[k];
+        const int64_t cap = k == EDIT_VISION && c->cap_vision > 0 ? c->cap_vision : c->cap;
+        const int64_t n = cap < s->ffn ? cap : s->ffn;
+        int32_t *first = NULL;
+        MIP_TRY(ARENA_NEW(&e->memory, n + 1, &first));
+        for (int32_t j = 0; j < n; j++) {
+            first[j] = j;
+        }
+        for (int l = 0; l < s->n_layers; l++) {
+            MIP_TRY(edit_set_assign(out, (edit_modality)k, l, n, first));
+        }
+    }
+    return MIP_OK;
+}
+
+/* What the rows of one side keep on the host during the edit: pixels, image features where no
+ * vision neuron is trained, and frozen states of retain rows. *longest gets the row that costs
+ * most (pictures do). */
+static mip_status plan_rows(experiment *e, bool forget, bool features, const record **longest,
+                            size_t *bytes) {
+    const model *m = &e->session.model;
+    record_list rows;
+    int64_t most = -1;
+    MIP_TRY(edit_samples_select(e, forget, &rows));
+    for (int64_t i = 0; i < rows.n; i++) {
+        prompt p;
+        MIP_TRY(prompt_measure(&e->maker, rows.items[i], PROMPT_ANSWER_LABELS, &p));
+        const int64_t states = (features ? p.n_image_tokens : 0) + (forget ? 0 : p.seq.n);
+        const int64_t cost = p.seq.n + (p.seq.n_images > 0 ? INT64_C(1) << 32 : 0);
+        *bytes +=
+            sequence_pixel_bytes(m, &p.seq) + (size_t)(states * m->text.width) * sizeof(float);
+        prompt_destroy(&p);
+        if (cost > most) {
+            most = cost;
+            *longest = rows.items[i];
+        }
+    }
+    return MIP_OK;
+}
+
+typedef struct edit_dry_run {
+    experiment *e;
+    edit_params params; // dry
+    prompt row;         // the longest
+    int64_t n_steps;
+    size_t host_bytes;
+} edit_dry_run;
+
+/* One part of a step, of equal rows: forward, loss and back. */
+static mip_status plan_part(exec *x, void *user) {
+    edit_dry_run *d = user;
+    mip_status status = MIP_OK;
+    const model *m = &d->e->session.model;
+    const int64_t n = rmisu_part_size(d->e->config.edit.batch);
+    edit_pass pass = {0};
+    float *target = NULL;
+    float *dh = NULL;
+    sequence *same = NULL;
+    MIP_TRY(ARENA_NEW(&d->e->memory, n, &same));
+    for (int64_t i = 0; i < n; i++) {
+        same[i] = d->row.seq;
+    }
+    MIP_TRY_GOTO(
+        edit_pass_fwd(x, m, (int)d->e->config.edit.layer, n, same, NULL, &d->params, &pass));
+    const int64_t elems = pass.text.layout.n_rows * m->text.width;
+    exec_host_add(x, (size_t)elems * sizeof *target);
+    MIP_TRY_GOTO(EXEC_NEW(x, elems, &target));
+    MIP_TRY_GOTO(EXEC_NEW(x, elems, &dh));
+    MIP_TRY_GOTO(edit_pass_vjp(&pass, &d->params, dh));
+out:
+    edit_pass_destroy(&pass);
+    return status;
+}
+
+static mip_status try_thrift(void *user, exec_thrift thrift, stage_need *out) {
+    edit_dry_run *d = user;
+    const int64_t batch = d->e->config.edit.batch;
+    const int n_parts = rmisu_gradients(batch, 0);
+    const size_t gradient_bytes = d->params.memory.peak_bytes / 2; // values and gradients
+    exec_need part;
+    exec x;
+    MIP_TRY(exec_init(&x, d->e->session.x.backend, 0, true));
+    x.thrift = thrift;
+    const mip_status status = exec_plan(&x, plan_part, d, &part);
+    exec_deinit(&x);
+    MIP_TRY(status);
+    *out = (stage_need){.flops = n_parts * part.counts.flops * (double)d->n_steps,
+                        .shared_bytes = 4 * gradient_bytes, // values, gradients, two moments
+                        .shared_host_bytes = d->host_bytes,
+                        .worker_bytes = part.arena_bytes,
+                        .worker_host_bytes = part.host_bytes,
+                        .piece_bytes = gradient_bytes,
+                        .n_pieces = n_parts};
+    return MIP_OK;
+}
+
+/* Dry neurons, rows and their parameters -> d, and the stage's choice. */
+static mip_status plan_neurons(experiment *e, const plan_budget *b, edit_dry_run *d,
+                               plan_stage *out) {
+    mip_status status = MIP_OK;
+    edit_set set = {0};
+    edit_rows rows = {0};
+    exec x;
+    const record *longest = NULL;
+    const record *unused = NULL;
+    MIP_TRY(exec_init(&x, e->session.x.backend, 0, true));
+    MIP_TRY_GOTO(planned_neurons(e, &set));
+    const bool features = edit_set_count(&set, EDIT_VISION) == 0;
+    MIP_TRY_GOTO(edit_rows_create(&e->session.model, &set, e->config.edit.layer, &rows));
+    MIP_TRY_GOTO(edit_params_create(&x, &e->session.model, &rows, &d->params));
+    MIP_TRY_GOTO(plan_rows(e, false, features, &unused, &d->host_bytes));
+    MIP_TRY_GOTO(plan_rows(e, true, features, &longest, &d->host_bytes));
+    MIP_TRY_GOTO(prompt_measure(&e->maker, longest, PROMPT_ANSWER_LABELS, &d->row));
+    MIP_TRY_GOTO(plan_fit_stage(b, out, try_thrift, d));
+out:
+    prompt_destroy(&d->row);
+    edit_params_destroy(&d->params);
+    edit_rows_destroy(&rows);
+    edit_set_destroy(&set);
+    exec_deinit(&x);
+    return status;
+}
+
+mip_status edit_plan(experiment *e, const plan_budget *b, plan_stage *out) {
+    const config_edit *c = &e->config.edit;
+    edit_dry_run d = {.e = e};
+    record_list retain;
+    *out = (plan_stage){.name = "edit",
+                        .unit = "steps",
+                        .hint = "use a smaller edit.batch or attribute.cap, or ",
+                        .scope = {.width = exec_pool_width(e->session.x.backend),
+                                  .pieces = "parts of a step",
+                                  .can_recompute = true}};
+    if (c->method == CONFIG_METHOD_NONE) {
+        return MIP_OK;
+    }
+    MIP_TRY(edit_samples_select(e, false, &retain));
+    d.n_steps = rmisu_steps(c, retain.n);
+    out->n_units = d.n_steps;
+    return plan_neurons(e, b, &d, out);
+}
+
+static mip_status planner(experiment *e, const plan_budget *b, const void *user, plan_stage *out) {
+    (void)user;
+    return edit_plan(e, b, out);
+}
+
+/* ---- the stage ------------------------------------------------------------------------------- */
+
 static mip_status run_edit(experiment *e, edit_report *out) {
     mip_status status = MIP_OK;
     char *state_path = NULL;
@@ -109,10 +272,12 @@ static mip_status run_edit(experiment *e, edit_report *out) {
     edit_samples forget = {0};
     edit_samples retain = {0};
     rmisu_result result;
+    plan_stage stage;
     MIP_TRY(experiment_path(e, "edit.state", &state_path));
     if (e->config.edit.neurons != CONFIG_NEURONS_ALL) {
         MIP_TRY(attribution_check(e));
     }
+    MIP_TRY(run_stage_begin(e, planner, NULL, &stage));
     MIP_TRY(experiment_write_config(e));
     MIP_TRY(choose_neurons(e, &set));
     out->n_text = edit_set_count(&set, EDIT_TEXT);
@@ -127,6 +292,7 @@ static mip_status run_edit(experiment *e, edit_report *out) {
                                    .seed = (uint64_t)e->config.seed,
                                    .state_path = state_path,
                                    .save_every = SAVE_EVERY_STEPS,
+                                   .part_bytes = stage.choice.need.worker_bytes,
                                    .after_step = after_step,
                                    .user = e};
     MIP_TRY_GOTO(rmisu_run(&e->session.x, &e->session.model, &set, &data, &options, &result));
@@ -204,121 +370,5 @@ mip_status stage_edit_undo(const char *run_dir, int64_t *n_restored) {
 out:
     fs_lock_release(lock);
     arena_deinit(&a);
-    return status;
-}
-
-/* ---- plan ------------------------------------------------------------------------------------ */
-
-/* Located neurons if there are any yet, else as many as the settings allow. */
-static mip_status planned_neurons(experiment *e, edit_set *out) {
-    const config_attribute *c = &e->config.attribute;
-    char *h5 = NULL;
-    MIP_TRY(attribution_path(e, &h5));
-    if (c->cap == 0 || fs_exists(h5)) {
-        return fs_exists(h5) ? choose_neurons(e, out)
-                             : edit_set_all(&e->session.model, c->modalities, out);
-    }
-    MIP_TRY(edit_set_create(&e->session.model, out));
-    for (int k = 0; k < EDIT_MODALITIES; k++) {
-        const edit_stack *s = &out->stacks[k];
-        const int64_t cap = k == EDIT_VISION && c->cap_vision > 0 ? c->cap_vision : c->cap;
-        const int64_t n = cap < s->ffn ? cap : s->ffn;
-        int32_t *first = NULL;
-        MIP_TRY(ARENA_NEW(&e->memory, n + 1, &first));
-        for (int32_t j = 0; j < n; j++) {
-            first[j] = j;
-        }
-        for (int l = 0; l < s->n_layers; l++) {
-            MIP_TRY(edit_set_assign(out, (edit_modality)k, l, n, first));
-        }
-    }
-    return MIP_OK;
-}
-
-/* What the rows of one side keep on the host during the edit: pixels and image features; of retain
- * rows the frozen states too. *longest gets the row that costs most (pictures do). */
-static mip_status plan_rows(experiment *e, bool forget, const record **longest, size_t *bytes) {
-    const model *m = &e->session.model;
-    record_list rows;
-    int64_t most = -1;
-    MIP_TRY(edit_samples_select(e, forget, &rows));
-    for (int64_t i = 0; i < rows.n; i++) {
-        prompt p;
-        MIP_TRY(prompt_measure(&e->maker, rows.items[i], PROMPT_ANSWER_LABELS, &p));
-        int64_t floats = (p.n_image_tokens + (forget ? 0 : p.seq.n)) * m->text.width;
-        for (int k = 0; k < p.seq.n_images; k++) {
-            const image_patches *im = &p.seq.images[k];
-            floats += im->grid_t * im->grid_h * im->grid_w * m->vision_desc.patch_dim;
-        }
-        *bytes += (size_t)floats * sizeof(float);
-        const int64_t cost = p.seq.n + (p.seq.n_images > 0 ? INT64_C(1) << 32 : 0);
-        prompt_destroy(&p);
-        if (cost > most) {
-            most = cost;
-            *longest = rows.items[i];
-        }
-    }
-    return MIP_OK;
-}
-
-/* One part of a step, of equal rows: forward and back. */
-static mip_status plan_part(experiment *e, exec *x, const edit_params *params, const prompt *row) {
-    mip_status status = MIP_OK;
-    const model *m = &e->session.model;
-    const int64_t n = rmisu_part_size(e->config.edit.batch);
-    edit_pass pass = {0};
-    float *dh = NULL;
-    sequence *same = NULL;
-    MIP_TRY(ARENA_NEW(&e->memory, n, &same));
-    for (int64_t i = 0; i < n; i++) {
-        same[i] = row->seq;
-    }
-    const size_t mark = exec_mark(x);
-    MIP_TRY_GOTO(edit_pass_fwd(x, m, (int)e->config.edit.layer, n, same, NULL, params, &pass));
-    MIP_TRY_GOTO(EXEC_NEW(x, pass.text.layout.n_rows * m->text.width, &dh));
-    MIP_TRY_GOTO(edit_pass_vjp(&pass, params, dh));
-    exec_release(x, mark);
-out:
-    edit_pass_destroy(&pass);
-    return status;
-}
-
-mip_status edit_plan(experiment *e, plan_stage *out) {
-    mip_status status = MIP_OK;
-    edit_set set = {0};
-    edit_rows rows = {0};
-    edit_params params = {0};
-    prompt row = {0};
-    exec x;
-    const record *longest = NULL;
-    const record *unused = NULL;
-    record_list retain;
-    *out = (plan_stage){.name = "edit", .unit = "steps"};
-    if (e->config.edit.method == CONFIG_METHOD_NONE) {
-        return MIP_OK;
-    }
-    MIP_TRY(exec_init(&x, e->session.x.backend, 0, true));
-    MIP_TRY_GOTO(planned_neurons(e, &set));
-    MIP_TRY_GOTO(edit_rows_create(&e->session.model, &set, e->config.edit.layer, &rows));
-    MIP_TRY_GOTO(edit_params_create(&x, &e->session.model, &rows, &params));
-    MIP_TRY_GOTO(plan_rows(e, false, &unused, &out->host_bytes));
-    MIP_TRY_GOTO(plan_rows(e, true, &longest, &out->host_bytes));
-    MIP_TRY_GOTO(prompt_create(&e->maker, longest, PROMPT_ANSWER_LABELS, &row));
-    MIP_TRY_GOTO(plan_part(e, &x, &params, &row));
-    MIP_TRY_GOTO(edit_samples_select(e, false, &retain));
-    const int64_t size = rmisu_part_size(e->config.edit.batch);
-    const int64_t n_parts = 2 * ((e->config.edit.batch + size - 1) / size);
-    const size_t gradient_bytes = params.memory.peak_bytes / 2; // values and gradients
-    out->n_units = rmisu_steps(&e->config.edit, retain.n);
-    out->flops = (double)n_parts * x.counts.flops * (double)out->n_units;
-    /* Values, gradients, two moments; gradients of every part; the arenas of the workers. */
-    out->work_bytes = (4 + (size_t)n_parts) * gradient_bytes +
-                      (size_t)exec_pool_width(x.backend) * x.arena.peak_bytes;
-out:
-    prompt_destroy(&row);
-    edit_params_destroy(&params);
-    edit_rows_destroy(&rows);
-    edit_set_destroy(&set);
-    exec_deinit(&x);
     return status;
 }

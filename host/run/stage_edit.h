@@ -32,6 +32,6 @@ mip_status stage_edit_undo(const char *run_dir, int64_t *n_restored);
 /* edit_plan - what the stage needs: parts of the longest row, run dry, times the steps.
  * Before the attribution exists the number of neurons is that of attribute.cap, or of every
  * path entry. n_units 0 for edit.method none. */
-mip_status edit_plan(experiment *e, plan_stage *out);
+mip_status edit_plan(experiment *e, const plan_budget *b, plan_stage *out);
 
 #endif

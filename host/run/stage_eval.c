@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "eval/protocol_mip.h"
 #include "io/json_write.h"
+#include "run/run_budget.h"
 #include "run/run_manifest.h"
 
 static const char decisive_settings[] = "seed model.dtype data.forget attribute. edit. eval.";
@@ -32,8 +33,13 @@ static mip_status on_step(void *user, int64_t done, int64_t total) {
     return signals_check();
 }
 
-static eval_job job_of(experiment *e, session *s, const char *model_sha, const char *path) {
+static int64_t batch_of(const experiment *e, exec_thrift thrift) {
+    return thrift.together > 0 ? thrift.together : e->config.eval.batch;
+}
+
+static eval_job job_of(experiment *e, int64_t batch, const char *model_sha, const char *path) {
     const config_eval *c = &e->config.eval;
+    session *s = &e->session;
     return (eval_job){.maker = &e->maker,
                       .answers = answerer_of_session(s),
                       .model_sha = model_sha,
@@ -43,7 +49,7 @@ static eval_job job_of(experiment *e, session *s, const char *model_sha, const c
                       .tasks = c->tasks,
                       .modalities = c->modalities,
                       .forget_pct = e->config.data.forget_pct,
-                      .batch = c->batch,
+                      .batch = batch,
                       .decode = {.max_new_tokens = c->max_new_tokens,
                                  .repetition_penalty = c->repetition_penalty > 0
                                                            ? c->repetition_penalty
@@ -51,11 +57,52 @@ static eval_job job_of(experiment *e, session *s, const char *model_sha, const c
                       .option_likelihood = c->option_likelihood};
 }
 
-static mip_status evaluate(experiment *e, session *s, const char *model_sha, const char *label,
+/* ---- plan ------------------------------------------------------------------------------------ */
+
+typedef struct eval_dry_run {
+    experiment *e;
+    int n_models;
+    int64_t n_questions; // of one model
+} eval_dry_run;
+
+static mip_status try_thrift(void *user, exec_thrift thrift, stage_need *out) {
+    eval_dry_run *d = user;
+    exec_need need;
+    const eval_job job = job_of(d->e, batch_of(d->e, thrift), "", "");
+    MIP_TRY(protocol_mip_plan(&job, &d->e->session, &d->n_questions, &need));
+    *out = (stage_need){.flops = d->n_models * need.counts.flops,
+                        .shared_bytes = need.arena_bytes,
+                        .shared_host_bytes = need.host_bytes};
+    return MIP_OK;
+}
+
+mip_status eval_plan(experiment *e, const plan_budget *b, plan_stage *out) {
+    const bool edited = e->config.edit.method != CONFIG_METHOD_NONE;
+    eval_dry_run d = {.e = e, .n_models = edited && e->config.eval.before ? 2 : 1};
+    *out = (plan_stage){.name = "eval",
+                        .unit = "questions",
+                        .hint = "use a smaller eval.max_new_tokens, or ",
+                        .scope = {.width = 1,
+                                  .together = e->config.eval.batch,
+                                  .pieces = "batches",
+                                  .batched = "questions"}};
+    MIP_TRY(plan_fit_stage(b, out, try_thrift, &d));
+    out->n_units = d.n_models * d.n_questions;
+    return MIP_OK;
+}
+
+static mip_status planner(experiment *e, const plan_budget *b, const void *user, plan_stage *out) {
+    (void)user;
+    return eval_plan(e, b, out);
+}
+
+/* ---- the stage ------------------------------------------------------------------------------- */
+
+static mip_status evaluate(experiment *e, int64_t batch, const char *model_sha, const char *label,
                            const char *path) {
     eval_progress p = {.bar = e->progress, .label = label, .done = -1};
     eval_summary summary;
-    eval_job job = job_of(e, s, model_sha, path);
+    eval_job job = job_of(e, batch, model_sha, path);
     job.step = on_step;
     job.user = &p;
     const mip_status status = protocol_mip_run(&job, &summary);
@@ -63,13 +110,12 @@ static mip_status evaluate(experiment *e, session *s, const char *model_sha, con
     return status;
 }
 
-static mip_status evaluate_edited(experiment *e, const char *model_dir, const char *model_sha,
-                                  const char *path) {
-    session edited;
-    MIP_TRY(session_open(&edited, e->config.device.backend, model_dir, e->config.model.dtype));
-    const mip_status status = evaluate(e, &edited, model_sha, "eval after", path);
-    session_close(&edited);
-    return status;
+/* In the place of the unedited model. */
+static mip_status evaluate_edited(experiment *e, int64_t batch, const char *model_dir,
+                                  const char *model_sha, const char *path) {
+    session_close(&e->session);
+    MIP_TRY(session_open(&e->session, e->config.device.backend, model_dir, e->config.model.dtype));
+    return evaluate(e, batch, model_sha, "eval after", path);
 }
 
 /* eval/models.json: which model is meant by the hashes in the records. */
@@ -95,7 +141,7 @@ out:
     return status;
 }
 
-static mip_status evaluate_models(experiment *e) {
+static mip_status evaluate_models(experiment *e, int64_t batch) {
     const bool edited = e->config.edit.method != CONFIG_METHOD_NONE;
     const bool before = e->config.eval.before || !edited;
     char *dir = NULL;
@@ -115,9 +161,9 @@ static mip_status evaluate_models(experiment *e) {
     }
     MIP_TRY(write_models(e, before ? e->model_sha : NULL, edited ? after_sha : NULL));
     if (before) {
-        MIP_TRY(evaluate(e, &e->session, e->model_sha, "eval before", items));
+        MIP_TRY(evaluate(e, batch, e->model_sha, "eval before", items));
     }
-    return edited ? evaluate_edited(e, model_dir, after_sha, items) : MIP_OK;
+    return edited ? evaluate_edited(e, batch, model_dir, after_sha, items) : MIP_OK;
 }
 
 /* Questions answered before are not asked again, whatever the mark says; other settings
@@ -125,28 +171,15 @@ static mip_status evaluate_models(experiment *e) {
 mip_status stage_eval(experiment *e) {
     const double begin = clock_monotonic_s();
     char fingerprint[HASH_HEX_BYTES];
+    plan_stage stage;
     bool done = false;
     MIP_TRY(experiment_fingerprint(e, decisive_settings, fingerprint));
     MIP_TRY(run_manifest_has(e, RUN_EVAL, fingerprint, &done));
-    MIP_TRY(evaluate_models(e));
+    MIP_TRY(run_stage_begin(e, planner, NULL, &stage));
+    MIP_TRY(evaluate_models(e, batch_of(e, stage.choice.thrift)));
     if (done) {
         return MIP_OK;
     }
     MIP_TRY(experiment_write_config(e));
     return run_manifest_finish(e, RUN_EVAL, fingerprint, clock_monotonic_s() - begin);
-}
-
-mip_status eval_plan(experiment *e, plan_stage *out) {
-    exec_need need;
-    const eval_job job = job_of(e, &e->session, "", "");
-    const bool edited = e->config.edit.method != CONFIG_METHOD_NONE;
-    const int n_models = edited && e->config.eval.before ? 2 : 1;
-    int64_t n_questions = 0;
-    MIP_TRY(protocol_mip_plan(&job, &e->session, &n_questions, &need));
-    *out = (plan_stage){.name = "eval",
-                        .unit = "questions",
-                        .n_units = n_models * n_questions,
-                        .flops = n_models * need.counts.flops,
-                        .work_bytes = need.arena_bytes};
-    return MIP_OK;
 }

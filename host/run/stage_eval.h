@@ -12,10 +12,10 @@
 #include "run/experiment.h"
 
 /* stage_eval - answer what is missing. The edited model is RUN/model where edit.method
- * is not none. */
+ * is not none; the experiment's session holds it afterwards, for there is room for one. */
 mip_status stage_eval(experiment *e);
 
-/* eval_plan - what the stage needs, both models together. */
-mip_status eval_plan(experiment *e, plan_stage *out);
+/* eval_plan - what the stage needs, one model after the other. */
+mip_status eval_plan(experiment *e, const plan_budget *b, plan_stage *out);
 
 #endif

@@ -406,6 +406,7 @@ static mip_status parts_create(rmisu_work *w) {
         first += part->n;
     }
     MIP_TRY(exec_pool_create(w->x, &w->pool));
+    MIP_TRY(exec_pool_reserve(w->pool, w->options->part_bytes));
     w->n_grads = rmisu_gradients(w->config->batch, w->x->thrift.workers);
     for (int i = 0; i < w->n_parts; i++) {
         w->parts[i].grads = &w->grads[i % w->n_grads];

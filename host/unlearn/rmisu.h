@@ -38,6 +38,7 @@ typedef struct rmisu_options {
     const config_edit *config;
     uint64_t seed;
     const char *state_path; // file of the unfinished run; NULL = not resumable
+    size_t part_bytes;      // working memory of a part, reserved at once; 0 = as it turns out
     int64_t save_every;     // steps between two writes of it; 0 = only when stopped and at the end
     /* Called after every step, and once before the first with done = the steps a resumed
      * run has behind it. An error (MIP_E_CANCELLED from signals_check, say) stops the run:

@@ -9,7 +9,7 @@ out=$work/run
 nano=(run "$config" --set output="$out")
 
 # --- plan -----------------------------------------------------------------------------------------
-expect "plan" 0 out='^device .* MiB free, [0-9.]+ GFLOP/s measured' \
+expect "plan" 0 out='^device .* MiB free, [0-9.]+ GFLOP/s measured' out='^program +[0-9.]+ MiB' \
     out='^attribute text +12 samples' out='^attribute vision +6 samples' \
     out='^edit +20 steps' out='^eval +140 questions' out='^peak +[0-9.]+ MiB' -- plan "$config" \
     --set output="$out"
@@ -65,7 +65,7 @@ grow "$work/large"
 if [ "$(awk '/MemAvailable/ { print int($2 / 1048576) }' /proc/meminfo)" -lt 350 ]; then
     expect "plan of a model that does not fit: the table, exit code 4, what to do" 4 \
         out='^weights +360729.1 MiB' out='^edit +20 steps' \
-        err='the run needs [0-9]+ MiB \(weights 360729, .*has [0-9]+ MiB free' \
+        err="stage 'attribute text' needs [0-9.]+ MiB \\(weights 360729.1, .*has [0-9]+ MiB free" \
         err='hint: the weights alone do not fit' -- \
         plan "$config" --set model.path="$work/large"
     expect "and a run of it ends before it allocates" 4 \
