@@ -162,7 +162,7 @@ static mip_status plan_modality(experiment *e, const plan_budget *b, const attri
     attribute_dry_run d = {.e = e, .samples = s, .modality = m};
     *out = (plan_stage){.name = names[m],
                         .unit = "samples",
-                        .hint = "use attribute.quadrature=radau2, fewer threads, or ",
+                        .hint = "use attribute.quadrature=radau2, or ",
                         .n_units = count_scored(e, s, m)};
     if (out->n_units == 0) {
         return MIP_OK;

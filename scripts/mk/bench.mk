@@ -5,3 +5,8 @@
 .PHONY: bench
 bench: all
 	@bench/attribute.sh
+
+## bench-plan: memory as planned beside memory as measured (demo; SmolLM2 after make real)
+.PHONY: bench-plan
+bench-plan: all
+	@bench/plan.sh

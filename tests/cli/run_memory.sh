@@ -67,7 +67,7 @@ rm -r "$little"
 limit=$((program + 5))
 expect "with too little the plan says what to change" 4 \
     err="stage 'attribute vision' needs [0-9.]+ MiB .*has $limit MiB by device.memory" \
-    err='hint: use attribute.quadrature=radau2, fewer threads, or raise device.memory' -- \
+    err='hint: use attribute.quadrature=radau2, or raise device.memory' -- \
     plan "${vision[@]}" --set output="$little" --set device.memory=$limit
 expect "and the run does not begin" 4 err="stage 'attribute vision' needs" \
     err='hint: .*raise device.memory' -- \
