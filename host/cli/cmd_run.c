@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host/cli/cmd_run.c - mip run CONFIG: all stages, resumable. */
 #include "cli/run_options.h"
-#include "run/run_plan.h"
 
 static const cli_option options[] = {CLI_RUN_OPTIONS, {0}};
 
 static mip_status run(cli *c, const cli_args *args) {
-    static const run_step steps[] = {run_plan_check, run_attribute, run_edit, run_eval, run_files};
+    static const run_step steps[] = {run_fits, run_attribute, run_edit, run_eval, run_files};
     return run_steps(c, args, steps, sizeof steps / sizeof *steps);
 }
 

@@ -9,6 +9,7 @@
 #include "base/signals.h"
 #include "base/status_priv.h"
 #include "cli/print.h"
+#include "run/run_plan.h"
 #include "run/stage_attribute.h"
 #include "run/stage_edit.h"
 #include "run/stage_eval.h"
@@ -50,6 +51,11 @@ static mip_status print_attribute(experiment *e, const attribute_report *r, cons
     print_exact(&text);
     str_deinit(&text);
     return status;
+}
+
+mip_status run_fits(experiment *e, json_writer *w) {
+    (void)w;
+    return run_plan_check(e);
 }
 
 mip_status run_attribute(experiment *e, json_writer *w) {

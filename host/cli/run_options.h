@@ -21,6 +21,9 @@ mip_status run_open(cli *c, const cli_args *args, experiment_use use, experiment
 /* A step of a command: runs one stage and tells about it: prints a line or table, or writes a member
  * of the open JSON object w (NULL = print). */
 typedef mip_status (*run_step)(experiment *e, json_writer *w);
+
+/* run_fits - whether every stage has the memory it needs, before the first begins; tells nothing. */
+mip_status run_fits(experiment *e, json_writer *w);
 mip_status run_attribute(experiment *e, json_writer *w);
 mip_status run_edit(experiment *e, json_writer *w);
 mip_status run_eval(experiment *e, json_writer *w);
