@@ -37,7 +37,7 @@ typedef struct exec {
     void *stream;
     device_arena arena;
     bool dry;
-    bool few_rows; // set while steps of decoding run; goes to gemm (see mip_gemm_args)
+    bool few_rows;      // set while steps of decoding run; goes to gemm (see mip_gemm_args)
     exec_thrift thrift; // of the work to come; a dry run beside this exec has the same
     size_t host_bytes;  // that the work says it holds on the host, see exec_host_add
     size_t host_peak_bytes;

@@ -381,8 +381,12 @@ static mip_status missing_hint(experiment *e, char **out) {
                               from);
 }
 
-mip_status attribution_check(experiment *e) {
+mip_status attribution_is_there(experiment *e, bool *out) {
     const char *dir = e->config.attribute.from[0] != '\0' ? e->config.attribute.from : e->dir;
+    return run_manifest_result(&e->memory, dir, RUN_ATTRIBUTE, out);
+}
+
+mip_status attribution_check(experiment *e) {
     bool is_there = false;
     char fingerprint[HASH_HEX_BYTES];
     char *path = NULL;
@@ -391,7 +395,7 @@ mip_status attribution_check(experiment *e) {
     MIP_TRY(experiment_fingerprint(e, decisive_settings, fingerprint));
     MIP_TRY(attribution_path(e, &path));
     MIP_TRY(missing_hint(e, &hint));
-    MIP_TRY(run_manifest_result(&e->memory, dir, RUN_ATTRIBUTE, &is_there));
+    MIP_TRY(attribution_is_there(e, &is_there));
     if (!is_there) {
         MIP_FAIL(MIP_E_CONFIG, hint, "%s does not exist: located neurons are needed", path);
     }

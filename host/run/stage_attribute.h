@@ -27,6 +27,10 @@ mip_status stage_attribute(experiment *e, attribute_report *out);
 /* attribution_path - the attribution.h5 this run uses: its own or that of attribute.from. */
 mip_status attribution_path(experiment *e, char **out);
 
+/* attribution_is_there - whether that file is there. MIP_E_FORMAT if it is not the one that was
+ * written. */
+mip_status attribution_is_there(experiment *e, bool *out);
+
 /* attribution_check - MIP_E_CONFIG with the next command unless that file is there and was
  * made with these settings. */
 mip_status attribution_check(experiment *e);

@@ -108,11 +108,11 @@ static mip_status store_result(experiment *e, const edit_set *set) {
 /* Located neurons if there are any yet, else as many as the settings allow. */
 static mip_status planned_neurons(experiment *e, edit_set *out) {
     const config_attribute *c = &e->config.attribute;
-    char *h5 = NULL;
-    MIP_TRY(attribution_path(e, &h5));
-    if (c->cap == 0 || fs_exists(h5)) {
-        return fs_exists(h5) ? choose_neurons(e, out)
-                             : edit_set_all(&e->session.model, c->modalities, out);
+    bool is_there = false;
+    MIP_TRY(attribution_is_there(e, &is_there));
+    if (c->cap == 0 || is_there) {
+        return is_there ? choose_neurons(e, out)
+                        : edit_set_all(&e->session.model, c->modalities, out);
     }
     MIP_TRY(edit_set_create(&e->session.model, out));
     for (int k = 0; k < EDIT_MODALITIES; k++) {

@@ -83,7 +83,7 @@ cp "$seeds/index/missing_shard" "$work/model/model.safetensors.index.json"
 expect "index: missing_shard" 1 err='cannot open .*/d.safetensors' -- inspect "$work/model"
 
 # --- prompts --------------------------------------------------------------------------------------
-refused "a prompt longer than the model's positions" 1 '5000 tokens .* the model has 4096' shorten \
+refused "a prompt longer than the model's positions" 1 '5000 tokens, the model takes 4096' shorter \
     -- generate --model "$tiny/model" --ids "$(printf '5%.0s,' {1..4999})5"
 printf '[{"role": "user", "content": "a"}' >"$work/chat.json"
 refused "a conversation cut off" 1 'chat.json:1: not valid JSON' damaged -- \

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <string.h>
 #include <unistd.h>
 
 static FILE *list;
@@ -63,6 +64,9 @@ static int must_fail_fd(const char *call, int fd) {
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     const ssize_t n = readlink(link, path, sizeof path - 1);
     path[n > 0 ? n : 0] = '\0';
+    if (strncmp(path, "/proc/", 6) == 0) {
+        return 0; // on no disk
+    }
     return must_fail(call, path);
 }
 
