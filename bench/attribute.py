@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""bench/attribute.py - the table of bench/attribute.sh.
+"""bench/attribute.py - attribution by mip beside the plain loop in PyTorch, shape by shape.
 
-What    per modality: the plain loop (one node at a time, and all nodes of the rule in one batch)
-        and mip, all left4; then mip radau5. The programs take turns REPEATS times; a cell is the
-        best of them. Seconds begin after the model is loaded. CPU seconds are what a busy machine
-        stretches less; those of mip include loading the model.
-Output  `# key: value` lines, then a table; exit 1 if scores differ (see scripts/bench_torch.py).
+What    per shape, dtype and modality: the loop with the released code's left4 at its position 0,
+        gradients of all weights (as released) and frozen weights, in the faster of eager and sdpa;
+        then mip with the same rule, whose scores must be equal in f32, and with cheaper ones.
+        The attention is chosen by a pilot: forward and backward of one node, a process each.
+Cells   s/sample begins when the model is loaded. CPU s is stretched less by other work; that of mip
+        has the loading of the model in it, divided by its samples. x rel. and x frozen: how many
+        times faster than the two loops of the same dtype. error: median completeness error of the
+        layers, text only. shared: share of the best 5 neurons that loop and mip both have.
+Output  `# key: value` lines, then a table a shape; exit 1 if scores in f32 differ
+        (scripts/bench_torch.py says when).
 """
 
 import argparse
@@ -13,116 +18,189 @@ import json
 import os
 import re
 import shutil
+import statistics
 import subprocess
 import sys
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-MODEL, DATA, MIP = "demo/model/vanilla", "demo/data", "build/release/mip"
-OUT = Path("build/bench")
+MIP, OUT = "build/release/mip", Path("build/bench")
 CONFIG = """name: bench
-model: {{path: {model}, dtype: f32}}
+model: {{path: {model}, dtype: {dtype}}}
 data: {{path: {data}, forget: 15}}
-attribute: {{modalities: [{modality}], quadrature: {rule}, top_k: 5, positions: last_prompt,
+attribute: {{modalities: [{modality}], quadrature: {rule}, top_k: 5, positions: {positions},
             aggregate: union, max_samples: {samples}}}
 output: {output}
 """
+# A fresh interpreter in between: the peak of children is the largest of all so far.
+PROBE = (
+    "import resource,subprocess,sys; r=subprocess.run(sys.argv[1:],stdout=2).returncode; "
+    "u=resource.getrusage(resource.RUSAGE_CHILDREN); "
+    "print(u.ru_maxrss, u.ru_utime+u.ru_stime); sys.exit(r)"
+)
+RULES = {
+    "text": [
+        ("left4", "first"),
+        ("radau5", "first"),
+        ("radau3", "first"),
+        ("radau2", "first"),
+        ("radau2", "last_prompt"),
+    ],
+    "vision": [("left4", "last_prompt"), ("radau2", "last_prompt")],
+}
+
+
+@dataclass
+class Shape:
+    name: str
+    model: str
+    data: str
+    modalities: tuple
+    samples: int
+    made_by: str
+
+
+SHAPES = [
+    Shape("demo", "demo/model/vanilla", "demo/data", ("text", "vision"), 12, ""),
+    Shape(
+        "middle",
+        "build/bench/middle/model",
+        "build/bench/middle/data",
+        ("text",),
+        1,
+        "bench/make_middle.py build/bench/middle",
+    ),
+    Shape(
+        "smollm2", "build/real/smollm2-135m", "build/real/facts", ("text",), 1, "make real"
+    ),
+]
 
 
 def child(command):
-    """(stdout, stderr, exit status 0 or 1); any other status is the end."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    said, complained = process.communicate()
-    if process.returncode not in (0, 1):
-        sys.exit(f"bench: {' '.join(command)}: exit {process.returncode}\n{complained}")
-    return said, complained, process.returncode
+    """(stdout, stderr) of a command that ends with 0 or 1; any other status is the end."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode not in (0, 1):
+        sys.exit(f"bench: {' '.join(command)}: exit {done.returncode}\n{done.stderr}")
+    return done.stdout, done.stderr
 
 
-def run_mip(args, modality, rule):
-    output = OUT / f"{modality}-{rule}"
+def run_mip(shape, samples, modality, dtype, rule, positions):
+    """Figures of one run; its scores stay in `scores`."""
+    output = OUT / "runs" / f"{shape.name}-{modality}-{dtype}-{rule}-{positions}"
     shutil.rmtree(output, ignore_errors=True)
-    config = OUT / f"{modality}-{rule}.yaml"
+    config = output.with_suffix(".yaml")
+    config.parent.mkdir(parents=True, exist_ok=True)
     config.write_text(
         CONFIG.format(
-            model=MODEL,
-            data=DATA,
+            model=shape.model,
+            dtype=dtype,
+            data=shape.data,
             modality=modality,
             rule=rule,
-            samples=args.samples,
+            positions=positions,
+            samples=samples,
             output=output,
         )
     )
-    # a fresh interpreter in between: the peak of children is the largest of all so far
-    probe = "import resource,subprocess,sys; r=subprocess.run(sys.argv[1:],stdout=2).returncode; "
-    probe += "u=resource.getrusage(resource.RUSAGE_CHILDREN); "
-    probe += "print(u.ru_maxrss, u.ru_utime+u.ru_stime); sys.exit(r)"
-    said, complained, code = child([sys.executable, "-c", probe, MIP, "attribute", str(config)])
-    if code != 0:
+    said, complained = child([sys.executable, "-c", PROBE, MIP, "attribute", str(config)])
+    if not (output / "attribution.h5").exists():
         sys.exit(f"bench: mip failed\n{complained}")
     stage = json.loads((output / "manifest.json").read_text())["stages"]["attribute"]
     peak, cpu = said.split()
-    return {"seconds": stage["seconds"], "cpu": float(cpu), "peak_mib": int(peak) / 1024}
+    return {
+        "seconds": stage["seconds"],
+        "cpu": float(cpu),
+        "peak_mib": int(peak) / 1024,
+        "scores": output / "attribution.h5",
+    }
 
 
-def run_torch(args, modality, rule, nodes):
-    command = [
-        sys.executable,
-        "scripts/bench_torch.py",
-        MODEL,
-        DATA,
-        "--modality",
-        modality,
-        "--quadrature",
-        rule,
-    ]
-    command += [
-        "--samples",
-        str(args.samples),
-        "--among-first",
-        "--nodes-at-once",
-        str(nodes),
-        "--json",
-    ]
-    command += [
-        "--threads",
-        str(args.threads),
-        "--check",
-        str(OUT / f"{modality}-{rule}" / "attribution.h5"),
-    ]
-    said, complained, code = child(command)
+def torch_command(shape, args, modality, dtype, attention, trainable):
+    command = [sys.executable, "scripts/bench_torch.py", shape.model, shape.data, "--json"]
+    command += ["--modality", modality, "--quadrature", "left4", "--dtype", dtype]
+    command += ["--attention", attention, "--threads", str(args.threads)]
+    command += ["--positions", "first" if modality == "text" else "last_prompt"]
+    return command + (["--trainable"] if trainable else [])
+
+
+def torch_figures(command):
+    said, complained = child(command)
     try:
         found = json.loads(said.splitlines()[-1])
     except (IndexError, ValueError):
-        sys.exit(f"bench: bench_torch.py exit {code}\n{said}{complained}")
-    if not found["equal"]:
+        sys.exit(f"bench: {' '.join(command)}\n{said}{complained}")
+    if not found["equal"] and "bf16" not in command:
         print(said, file=sys.stderr)
     return found
 
 
-def best(runs):
-    """The least seconds, the largest peak, and equal only if all were."""
-    chosen = dict(runs[0])
-    for key in ("seconds", "cpu"):
-        chosen[key] = min(r[key] for r in runs)
-    chosen["peak_mib"] = max(r["peak_mib"] for r in runs)
-    if "equal" in chosen:
-        chosen["equal"] = all(r["equal"] for r in runs)
-    return chosen
+def run_torch(shape, samples, args, modality, dtype, scores):
+    """[(program, figures)] of the loop with trainable and with frozen weights."""
+    pilots = {}
+    for attention in ("eager", "sdpa"):
+        command = torch_command(shape, args, modality, dtype, attention, True)
+        pilots[attention] = torch_figures(command + ["--pilot", "--samples", "1"])["cpu"]
+    attention = min(pilots, key=pilots.get)
+    print(
+        f"# pilot {modality} {dtype}: "
+        + ", ".join(f"{name} {cpu:.3f} CPU s" for name, cpu in pilots.items()),
+        flush=True,
+    )
+    out = []
+    for trainable in (True, False):
+        command = torch_command(shape, args, modality, dtype, attention, trainable)
+        command += ["--samples", str(samples), "--among-first", "--check", str(scores)]
+        name = "as released" if trainable else "frozen"
+        out.append((f"torch {attention}, {name}", torch_figures(command)))
+    return out
 
 
-def measure(args, modality):
-    """[(rule, program, result)] of one modality."""
-    mip, plain, batched, accurate = [], [], [], []
-    for _ in range(args.repeats):
-        mip.append(run_mip(args, modality, "left4"))
-        plain.append(run_torch(args, modality, "left4", 1))
-        batched.append(run_torch(args, modality, "left4", 4))
-        accurate.append(run_mip(args, modality, "radau5"))
-    rows = [
-        ("left4", "torch, plain loop", best(plain)),
-        ("left4", "torch, 4 nodes a batch", best(batched)),
-    ]
-    return rows + [("left4", "mip", best(mip)), ("radau5", "mip", best(accurate))]
+def median_error(path):
+    """Median completeness error over samples and layers."""
+    import h5py
+
+    with h5py.File(path) as file:
+        done = file["text/done"][:] != 0
+        return statistics.median(file["text/completeness"][:][done].flatten().tolist())
+
+
+def print_row(modality, dtype, rule, program, samples, r, opponents):
+    def times(key):
+        return " ".join(f"{o[key] / o['samples'] / (r[key] / samples):8.1f}" for o in opponents)
+
+    error = f"{100 * r['error']:.1f} %" if "error" in r else ""
+    scores = ""
+    if "equal" in r:
+        scores = f"{r['shared']:.3f}"
+        if dtype == "f32":
+            scores += " equal" if r["equal"] else " NOT EQUAL"
+    print(
+        f"{modality:6} {dtype:4} {rule:18} {program:24} {samples:3} {r['seconds'] / samples:9.4f} "
+        f"{times('seconds')} {r['cpu'] / samples:9.4f} {times('cpu')} {r['peak_mib']:8.0f} "
+        f"{error:>8}  {scores}",
+        flush=True,
+    )
+
+
+def measure(shape, args, modality, dtype):
+    """Print the rows of one modality and dtype; whether all scores that must be are equal."""
+    samples = min(shape.samples, 2) if args.quick else shape.samples
+    runs = []
+    for rule, positions in RULES[modality]:
+        r = run_mip(shape, samples, modality, dtype, rule, positions)
+        if modality == "text":
+            r["error"] = median_error(r["scores"])
+        place = {"first": "row 0", "last_prompt": "last prompt"}[positions]
+        runs.append((f"{rule}, {place}" if modality == "text" else rule, "mip", r))
+    loops = run_torch(shape, samples, args, modality, dtype, runs[0][2]["scores"])
+    opponents = [r for _, r in loops]
+    scored = opponents[0]["samples"]
+    for program, r in loops:
+        print_row(modality, dtype, runs[0][0], program, scored, r, opponents)
+    for rule, program, r in runs:
+        print_row(modality, dtype, rule, program, scored, r, opponents)
+    return all(r["equal"] for r in opponents) or dtype != "f32"
 
 
 def header(args):
@@ -136,41 +214,42 @@ def header(args):
         "threads": args.threads,
     }
     # not by importing them: the peak memory of a child includes that of its parent
-    lines |= {name: version(name) for name in ("torch", "transformers")} | {"model": MODEL}
-    lines |= {
-        "samples": f"first {args.samples} of split forget_15",
-        "repeats": f"best of {args.repeats}",
-    }
-    lines["load at the start"] = " ".join(f"{v:.1f}" for v in os.getloadavg())
+    lines |= {name: version(name) for name in ("torch", "transformers")}
     for key, value in lines.items():
         print(f"# {key}: {value}", flush=True)
 
 
+def print_load(when):
+    print(f"# load {when}: {' '.join(f'{v:.1f}' for v in os.getloadavg())}", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description="mip attribute against the plain loop in PyTorch")
-    parser.add_argument("--samples", type=int, default=12)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="the demo model only, two samples")
+    parser.add_argument("--shape", choices=[s.name for s in SHAPES], help="this one only")
+    parser.add_argument("--dtype", choices=["f32", "bf16"], help="this one only")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     header(args)
-    heads = f"{'modality':9} {'rule':7} {'program':23} {'samples':>7} {'s/sample':>9} {'ratio':>6}"
-    print(f"{heads} {'CPU s':>9} {'ratio':>6} {'peak MiB':>9}  scores as mip's")
     equal = True
-    for modality in ("text", "vision"):
-        rows = measure(args, modality)
-        plain = rows[0][2]
-        n = plain["samples"]
-        for rule, program, r in rows:
-            same = {True: "yes", False: "NO", None: ""}[r.get("equal")]
-            equal = equal and r.get("equal", True)
-            print(
-                f"{modality:9} {rule:7} {program:23} {n:7} "
-                f"{r['seconds'] / n:9.4f} {plain['seconds'] / r['seconds']:6.1f} "
-                f"{r['cpu'] / n:9.4f} {plain['cpu'] / r['cpu']:6.1f} {r['peak_mib']:9.0f}  {same}",
-                flush=True,
-            )
-    print(f"# load at the end: {' '.join(f'{v:.1f}' for v in os.getloadavg())}")
+    for shape in SHAPES[:1] if args.quick else SHAPES:
+        if args.shape not in (None, shape.name):
+            continue
+        if not Path(shape.model).exists():
+            print(f"\n# {shape.name}: left out, no {shape.model}; made by: {shape.made_by}")
+            continue
+        print(f"\n# shape: {shape.name}, {shape.model}")
+        print_load("before")
+        times = f"{'x rel.':>8} {'x frozen':>8}"
+        print(
+            f"{'':6} {'':4} {'rule':18} {'program':24} {'n':>3} {'s/sample':>9} {times} "
+            f"{'CPU s':>9} {times} {'peak MiB':>8} {'error':>8}  shared"
+        )
+        for modality in shape.modalities:
+            for dtype in ("f32", "bf16") if args.dtype is None else (args.dtype,):
+                equal = measure(shape, args, modality, dtype) and equal
+        print_load("after")
     return 0 if equal else 1
 
 

@@ -5,11 +5,14 @@
 
 What    the first N question rows (task qa) of a forget split, prompts rendered by the processor
         and template of transformers; scripts/goldens/attribution_loop.py scores them on the model
-        of transformers (eager, frozen weights). Writes scores and paths, prints seconds per
-        sample and peak memory; --check compares with an attribution.h5 of mip, PASS or FAIL.
+        of transformers, with pictures or text only (eager, f32, frozen weights unless said
+        otherwise). Writes scores and paths, prints seconds per sample and peak memory; --check
+        compares with an attribution.h5 of mip, PASS or FAIL. --pilot measures one run of the loop
+        instead: clean pass, then forward and backward of one node in the middle layer.
 Usage   python scripts/bench_torch.py MODEL DATA --modality text|vision --samples N
             [--only image|text] [--among-first] [--quadrature radau5] [--top-k 5]
-            [--score product|own|sum] [--nodes-at-once 1] [--threads 1] [--float64]
+            [--score product|own|sum] [--positions last_prompt|first] [--nodes-at-once 1]
+            [--threads 1] [--dtype f32|bf16|f64] [--attention eager|sdpa] [--trainable] [--pilot]
             [--out FILE] [--check FILE] [--json]
 Needs   pip install -r scripts/goldens/requirements.txt h5py (h5py for --check only)
 """
@@ -21,6 +24,7 @@ import os
 import resource
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -30,27 +34,18 @@ import torch  # noqa: E402  (after the environment)
 import transformers  # noqa: E402
 from PIL import Image  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
-from transformers import Qwen2_5_VLForConditionalGeneration  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from goldens.attribution_loop import LABEL_NONE, Settings, attribute, freeze  # noqa: E402
+from check_in_transformers import load_model, model_inputs  # noqa: E402
+from goldens.attribution_loop import LABEL_NONE, LOOPS, Settings, attribute, freeze  # noqa: E402
 from goldens.hf_processor import load_processor  # noqa: E402
 
 SCORE_TOLERANCE = 1e-3  # of the largest |score| of the layer
 EQUAL_SETS = 0.99  # share of layer-samples whose best K must be the same set
 END_OF_TURN = "<|im_end|>"
-
-
-def load_model(folder):
-    model, report = Qwen2_5_VLForConditionalGeneration.from_pretrained(
-        str(folder), dtype=torch.float32, attn_implementation="eager", output_loading_info=True
-    )
-    bad = {k: v for k, v in report.items() if v}
-    if bad:
-        sys.exit(f"bench_torch: {folder} does not load cleanly: {bad}")
-    return freeze(model.eval())
+DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f64": torch.float64}
 
 
 def question_rows(data, forget, modality, only, n, among_first):
@@ -77,8 +72,8 @@ def sample_inputs(processor, data, prefix, row):
     whole = processor.apply_chat_template([question, answer], tokenize=False)
     if not whole.startswith(prompt):
         sys.exit(f"bench_torch: {row['id']}: the template renders another prompt without an answer")
-    opened = [Image.open(data / name) for name in row["images"][:1]] or None
-    inputs = dict(processor(text=[whole], images=opened, return_tensors="pt"))
+    opened = [Image.open(data / name) for name in row["images"][:1]]
+    inputs = model_inputs(processor, whole, opened)
     ids = inputs["input_ids"][0]
     starts = [
         s for s, _ in processor.tokenizer(whole, return_offsets_mapping=True)["offset_mapping"]
@@ -101,17 +96,34 @@ def sample_inputs(processor, data, prefix, row):
 def run(model, processor, data, rows, args):
     """(results, seconds, CPU seconds); prompts and pixels are made inside the clock, as in mip."""
     prefix = json.loads((data / "manifest.json").read_text(encoding="utf-8"))["answer_prefix"]
-    settings = Settings(args.quadrature, args.top_k, args.score, args.nodes_at_once)
+    settings = Settings(
+        args.quadrature, args.top_k, args.score, args.nodes_at_once, args.positions
+    )
     results = []
     begin, begin_cpu = time.perf_counter(), time.process_time()
     for row in rows:
         inputs, labels = sample_inputs(processor, data, prefix, row)
-        if args.float64:
-            inputs = {k: v.double() if v.is_floating_point() else v for k, v in inputs.items()}
+        inputs = {
+            k: v.to(DTYPES[args.dtype]) if v.is_floating_point() else v for k, v in inputs.items()
+        }
+        if args.pilot:
+            pilot(model, inputs, labels, args.modality, settings)
+            begin, begin_cpu = time.perf_counter(), time.process_time()
+            pilot(model, inputs, labels, args.modality, settings)
+            break
         result = attribute(model, inputs, labels, args.modality, settings)
         result.n_tokens = len(labels)
         results.append(result)
     return results, time.perf_counter() - begin, time.process_time() - begin_cpu
+
+
+def pilot(model, inputs, labels, modality, settings):
+    loop = LOOPS[modality](model, inputs, labels, replace(settings, quadrature="midpoint1"))
+    loop.clean()
+    middle = len(loop.a) // 2
+    loop.best = [0] * middle
+    loop.all_nodes(middle)
+    loop.taps.close()
 
 
 def write(path, rows, results, args):
@@ -141,7 +153,7 @@ def wanted_settings(args):
         "attribute.nonpath": "constant",
         "attribute.objective": "p",
         "attribute.labels": "answer",
-        "attribute.positions": "last_prompt",
+        "attribute.positions": args.positions,
         "attribute.vision_positions": "all",
         "attribute.candidate": "whole_layer",
         "attribute.fisher_abs": "false",
@@ -212,7 +224,7 @@ def compare_sample(tally, name, result, scores, paths, log_scale):
 
 
 def check(path, rows, results, args):
-    """Print the comparison; whether it holds."""
+    """Print the comparison; (whether it holds, share of the best K that both have)."""
     import h5py
 
     with h5py.File(path) as file:
@@ -223,7 +235,7 @@ def check(path, rows, results, args):
             for k in ("scores", "path", "log_scale", "logp_clean", "done")
         }
     tally = Tally(len(results[0].scores))
-    logp_worst, other_tokens = 0.0, 0
+    logp_worst, other_tokens, shared = 0.0, 0, []
     for row, result in zip(rows, results):
         if row["id"] not in ids or not part["done"][ids.index(row["id"])]:
             sys.exit(
@@ -231,6 +243,8 @@ def check(path, rows, results, args):
             )
         i = ids.index(row["id"])
         other_tokens += n_tokens[row["id"]] != result.n_tokens
+        for mine, its in zip(result.paths.tolist(), part["path"][i].tolist()):
+            shared.append(len(set(mine) & set(its)) / len(mine))
         logp_worst = max(logp_worst, abs(part["logp_clean"][i] - result.logp_clean))
         compare_sample(
             tally, row["id"], result, part["scores"][i], part["path"][i], part["log_scale"][i]
@@ -260,7 +274,7 @@ def check(path, rows, results, args):
         f"{'PASS' if good else 'FAIL'}: scores within {SCORE_TOLERANCE:g} of a layer's largest, "
         f"equal sets in >= {EQUAL_SETS:.0%}, every other choice a near tie, prompts of equal length"
     )
-    return good
+    return good, sum(shared) / len(shared)
 
 
 def main():
@@ -286,8 +300,16 @@ def main():
     )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
-        "--float64", action="store_true", help="matrix products in float64: who is right?"
+        "--positions", choices=["last_prompt", "first"], default="last_prompt", help="text only"
     )
+    parser.add_argument(
+        "--dtype", choices=list(DTYPES), default="f32", help="of weights and all they compute"
+    )
+    parser.add_argument("--attention", choices=["eager", "sdpa"], default="eager")
+    parser.add_argument(
+        "--trainable", action="store_true", help="with the gradients of all weights, as released"
+    )
+    parser.add_argument("--pilot", action="store_true", help="one node of one layer of one row")
     parser.add_argument("--out", type=Path, help="safetensors with scores and paths")
     parser.add_argument("--check", type=Path, metavar="H5", help="attribution.h5 of mip")
     parser.add_argument("--json", action="store_true", help="a last line with the figures as JSON")
@@ -296,8 +318,9 @@ def main():
         check_settings(args.check, args)
     torch.set_num_threads(args.threads)
     transformers.utils.logging.disable_progress_bar()
-    model, processor = load_model(args.model), load_processor(args.model)
-    model = model.double() if args.float64 else model
+    model = load_model(args.model, DTYPES[args.dtype], args.attention)
+    model = model if args.trainable else freeze(model)
+    processor = load_processor(args.model)
     rows = question_rows(
         args.data, args.forget, args.modality, args.only, args.samples, args.among_first
     )
@@ -312,13 +335,10 @@ def main():
     )
     if args.out:
         write(args.out, rows, results, args)
-    good = check(args.check, rows, results, args) if args.check else True
+    good, shared = check(args.check, rows, results, args) if args.check else (True, 1.0)
     if args.json:
-        print(
-            json.dumps(
-                {"samples": n, "seconds": seconds, "cpu": cpu, "peak_mib": peak, "equal": good}
-            )
-        )
+        found = {"samples": n, "seconds": seconds, "cpu": cpu, "peak_mib": peak}
+        print(json.dumps(found | {"equal": good, "shared": shared}))
     return 0 if good else 1
 
 

@@ -48,14 +48,14 @@ def is_text_only(folder):
     return AutoConfig.from_pretrained(str(folder)).model_type in TEXT_ONLY
 
 
-def load_model(folder):
+def load_model(folder, dtype=torch.float32, attention="eager"):
     kind = AutoModelForCausalLM if is_text_only(folder) else AutoModelForImageTextToText
     model, report = kind.from_pretrained(
-        str(folder), dtype=torch.float32, attn_implementation="eager", output_loading_info=True
+        str(folder), dtype=dtype, attn_implementation=attention, output_loading_info=True
     )
     bad = {k: v for k, v in report.items() if v}
     if bad:
-        sys.exit(f"check_in_transformers: {folder} does not load cleanly: {bad}")
+        sys.exit(f"{folder} does not load cleanly: {bad}")
     return model.eval()
 
 
@@ -64,7 +64,11 @@ def chat_inputs(processor, prompt, images, answer=None):
     text = processor.apply_chat_template(
         messages(prompt, len(images), answer), tokenize=False, add_generation_prompt=answer is None
     )
-    found = processor(text=[text], images=[Image.open(f) for f in images] or None, return_tensors="pt")
+    return model_inputs(processor, text, [Image.open(f) for f in images])
+
+
+def model_inputs(processor, text, images):
+    found = processor(text=[text], images=images or None, return_tensors="pt")
     # a tokenizer without a class of its own also makes token types, which the models refuse
     return {key: value for key, value in found.items() if key != "token_type_ids"}
 

@@ -5,11 +5,13 @@ the plain loop.
 What    for every layer and node one full forward and backward of the whole model; nothing is
         kept from one to the next. Choices: the best neuron stands for its layer, only it follows
         the node along the path, the other neurons of a path layer are constants, F = p(answer)
-        (text), log p(answer) (vision), row = last prompt token (text), all patches (vision).
+        (text), log p(answer) (vision), row = last prompt token or the first of all (text), all
+        patches (vision).
 Shapes  L layers, F neurons, K kept; a tapped row set is [rows, F]: 1 row for text,
         all patches for vision.
-Cost    L n forwards and backwards for n nodes. Weights are frozen, so a backward only goes
-        down to the first overwritten layer.
+Cost    L n forwards and backwards for n nodes. With frozen weights (freeze) a backward only goes
+        down to the first overwritten layer; with trainable ones, as in the released code, it
+        computes the gradients of all of them, which nobody reads.
 Used by attribution.py (golden), ../bench_torch.py (oracle on any checkpoint,
 and the other side of the benchmark).
 """
@@ -19,6 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.polynomial import legendre
+
+from . import parts
 
 LABEL_NONE = -100
 
@@ -65,6 +69,7 @@ class Settings:
     top_k: int = 5
     score: str = "product"  # product, own, sum; text only
     nodes_at_once: int = 1  # copies of the sample in one batch
+    positions: str = "last_prompt"  # or first; text only
 
 
 @dataclass
@@ -102,7 +107,7 @@ class Taps:
 def text_taps(model, row):
     """Row `row` of every copy: values [n,1,F]."""
     return Taps(
-        model.model.language_model.layers,
+        parts.of(model).text.layers,
         put=lambda a, value: torch.cat([a[:, :row], value.to(a.dtype), a[:, row + 1 :]], dim=1),
         see=lambda a: a[0, row : row + 1],
     )
@@ -121,7 +126,7 @@ def vision_taps(model, n_patches):
 def log_p(model, inputs, labels, n):
     """[n] log p(labels) of n copies of one sample; position i predicts labels[i+1]."""
     batch = {k: v.repeat(n, *[1] * (v.dim() - 1)) for k, v in inputs.items()}
-    model.model.rope_deltas = None  # module state of an earlier sample
+    parts.forget_positions(model)  # of an earlier sample
     logits = model(**batch, use_cache=False).logits
     rows = (labels[1:] != LABEL_NONE).nonzero()[:, 0]
     # in float64: the gradient at a well-learned token is a tiny difference
@@ -139,10 +144,13 @@ class Loop:
         self.taps = self.make_taps()
         self.best = []  # the neuron that stands for each layer so far
 
-    def run(self):
+    def clean(self):
         with torch.no_grad():
             self.logp_clean = log_p(self.model, self.inputs, self.labels, 1).item()
         self.a = [self.taps.seen[l] for l in sorted(self.taps.seen)]
+
+    def run(self):
+        self.clean()
         scores, paths, scales = [], [], []
         for l in range(len(self.a)):
             score, scale = self.score(l, *self.all_nodes(l))
@@ -184,7 +192,8 @@ class Loop:
 class TextLoop(Loop):
     def make_taps(self):
         first_label = (self.labels != LABEL_NONE).nonzero()[0].item()
-        return text_taps(self.model, first_label - 1)
+        row = {"last_prompt": first_label - 1, "first": 0}[self.settings.positions]
+        return text_taps(self.model, row)
 
     def score(self, l, logp, grads):
         """D_k = p_k dlogp_k/da; all p_k divided by the largest, whose log is returned."""
