@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host/cli/cmd_bench.c - `mip bench gemm`: the rate of matrix products with weights in f32
- * and in bf16.
+/* host/cli/cmd_bench.c - `mip bench`: gemm, the rate of matrix products with weights in f32 and in
+ * bf16; generate and load, see bench_model.h.
  *
- * How     The planner's own measurement, several times per shape; flops and bytes are those
- *         that gemm counts. */
+ * How     gemm is the planner's own measurement, several times per shape; flops and bytes are
+ *         those that gemm counts. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +12,7 @@
 #include "base/machine.h"
 #include "base/signals.h"
 #include "base/status_priv.h"
+#include "cli/bench_model.h"
 #include "cli/cli.h"
 #include "cli/print.h"
 #include "cpu/cpu_backend.h"
@@ -120,7 +121,7 @@ static mip_status write_json(const char *cpu, const char *backend, const bench_r
     return str_append(out, "\n");
 }
 
-static mip_status run(cli *c, const cli_args *args) {
+static mip_status bench_gemm(cli *c, const cli_args *args) {
     static const mip_dtype dtypes[DTYPES] = {MIP_DTYPE_F32, MIP_DTYPE_BF16};
     const mip_backend *backend = NULL;
     bench_row *rows = NULL;
@@ -129,11 +130,7 @@ static mip_status run(cli *c, const cli_args *args) {
     str text;
     mip_status status = MIP_OK;
     str_init(&text);
-    if (strcmp(args->words[0], "gemm") != 0) {
-        MIP_FAIL_GOTO(MIP_E_CONFIG, "mip bench gemm", "no benchmark '%s'", args->words[0]);
-    }
     MIP_TRY_GOTO(cli_int(args, "repeats", 1, MAX_REPEATS, REPEATS, &n_repeats));
-    MIP_TRY_GOTO(signals_install());
     MIP_TRY_GOTO(cpu_threads_from_env());
     MIP_TRY_GOTO(cpu_backends_register());
     MIP_TRY_GOTO(backend_open(cli_value(args, "backend", "auto"), &backend));
@@ -151,20 +148,45 @@ out:
     return status;
 }
 
+static mip_status run(cli *c, const cli_args *args) {
+    static const struct {
+        const char *name;
+        mip_status (*run)(cli *c, const cli_args *args);
+    } benchmarks[] = {{"gemm", bench_gemm}, {"generate", bench_generate}, {"load", bench_load}};
+    MIP_TRY(signals_install());
+    for (size_t i = 0; i < sizeof benchmarks / sizeof benchmarks[0]; i++) {
+        if (strcmp(args->words[0], benchmarks[i].name) == 0) {
+            return benchmarks[i].run(c, args);
+        }
+    }
+    MIP_FAIL(MIP_E_CONFIG, "mip bench gemm", "no benchmark '%s'", args->words[0]);
+}
+
 static const cli_option options[] = {
+    {.name = "model", .value = "DIR", .help = "checkpoint folder, of generate and load"},
+    {.name = "batch", .value = "N", .help = "generate: prompts at a time (1)"},
+    {.name = "prompt-tokens", .value = "N", .help = "generate: random ids of each prompt (64)"},
+    {.name = "new-tokens", .value = "N", .help = "generate: ids of each answer (32)"},
+    {.name = "dtype",
+     .value = "TYPE",
+     .help = "generate and load: weight matrices in memory, f32 or bf16 (f32)"},
     {.name = "backend", .value = "NAME", .help = "auto, cpu, ref, or a plugin (auto)"},
-    {.name = "repeats", .value = "N", .help = "measurements of 0.1 s each per shape (7)"},
-    {.name = "json", .help = "the same for machines, rates in operations and bytes per second"},
+    {.name = "repeats", .value = "N", .help = "gemm: measurements of 0.1 s each per shape (7)"},
+    {.name = "json",
+     .help =
+         "the same for machines, rates in operations and bytes per second; of generate, all ids"},
     {.name = NULL},
 };
 
 const cmd_entry cmd_bench = {
     .name = "bench",
-    .summary = "the rate of matrix products with weights in f32 and in bf16",
-    .usage = "gemm [options]",
+    .summary = "the rate of matrix products, of greedy answers and of loading a checkpoint",
+    .usage = "gemm|generate|load [options]",
     .min_words = 1,
     .max_words = 1,
     .options = options,
-    .examples = "  MIP_THREADS=1 mip bench gemm\n",
+    .examples = "  MIP_THREADS=1 mip bench gemm\n"
+                "  mip bench generate --model demo/model/vanilla --batch 16\n"
+                "  mip bench load --model demo/model/vanilla\n",
     .run = run,
 };

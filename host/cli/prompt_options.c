@@ -33,7 +33,8 @@ static mip_status parse_ids(arena *a, const char *text, user_input *out) {
     return MIP_OK;
 }
 
-static mip_status parse_dtype(const char *text, mip_dtype *out) {
+mip_status cli_weights_dtype(const cli_args *args, mip_dtype *out) {
+    const char *text = cli_value(args, "dtype", "f32");
     if (strcmp(text, "f32") != 0 && strcmp(text, "bf16") != 0) {
         MIP_FAIL(MIP_E_CONFIG, "example: --dtype bf16", "--dtype: expected f32 or bf16, found '%s'",
                  text);
@@ -55,7 +56,7 @@ mip_status prompt_request_read(arena *a, const cli_args *args, prompt_request *o
     if (out->model_dir == NULL) {
         MIP_FAIL(MIP_E_CONFIG, hint, "--model DIR is missing");
     }
-    MIP_TRY(parse_dtype(cli_value(args, "dtype", "f32"), &out->dtype));
+    MIP_TRY(cli_weights_dtype(args, &out->dtype));
     const int given = (input->text != NULL) + (ids != NULL) + (input->messages_path != NULL);
     if (given != 1) {
         MIP_FAIL(MIP_E_CONFIG, hint,

@@ -39,6 +39,9 @@ typedef struct prompt_request {
  * without exactly one of --prompt, --ids and --messages. */
 mip_status prompt_request_read(arena *a, const cli_args *args, prompt_request *out);
 
+/* cli_weights_dtype - --dtype, F32 if it did not come. MIP_E_CONFIG for what is none of the two. */
+mip_status cli_weights_dtype(const cli_args *args, mip_dtype *out);
+
 /* prompt_front_load - tokenizer and template as far as the request needs them: ids need no
  * template, and even the tokenizer only to show tokens as text (NULL if the folder has none). */
 mip_status prompt_front_load(arena *a, const prompt_request *r, text_front *out);
