@@ -206,10 +206,11 @@ mip_status fast_gemm(void *self, const mip_gemm_args *args) {
         run_empty_sum(args);
         return MIP_OK;
     }
-    if (args->few_rows && args->form == MIP_GEMM_NT) {
+    const cut by = cut_make(args);
+    /* Where bf16 products are fast, 16 rows of them are bound by reading b, too. */
+    if (args->few_rows && args->form == MIP_GEMM_NT && by.dtype == MIP_DTYPE_F32) {
         return few_rows_gemm(args);
     }
-    const cut by = cut_make(args);
     const int64_t n_panels = by.n_row_panels * by.n_column_panels;
     mip_error failed = {.code = MIP_OK};
 #pragma omp parallel num_threads((int)min_i64(by.n_threads, n_panels))

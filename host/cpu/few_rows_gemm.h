@@ -5,7 +5,8 @@
  * What    An element of c is the sum of LANES interleaved partial sums over k, added up as a tree:
  *         its bits depend on its row of a and its row of b only. They are not those of fast_gemm
  *         without few_rows, whose sums run in oneDNN's order.
- * Cost    Bound by reading b; from some 30 rows on the other path is faster.
+ * Cost    Bound by reading b. Measured on SmolLM2-135M in f32, one thread: 1 row 1.6 times as fast
+ *         as padded to 16, 16 rows 0.83 times.
  * Tested  tests/unit/cpu/test_gemm.c */
 #ifndef MIP_CPU_FEW_ROWS_GEMM_H
 #define MIP_CPU_FEW_ROWS_GEMM_H

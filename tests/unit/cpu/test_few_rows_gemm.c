@@ -118,3 +118,11 @@ Test(few_rows_gemm, row_bits_do_not_depend_on_the_other_rows_or_threads) {
     check_bits(MIP_DTYPE_F32);
     check_bits(MIP_DTYPE_BF16);
 }
+
+/* Elsewhere bf16 goes to oneDNN. */
+Test(few_rows_gemm, holds_for_bf16_where_its_products_run_in_f32) {
+    setenv("DNNL_MAX_CPU_ISA", "AVX2", 1);
+    share_all_work();
+    expect_equal_to_reference(MIP_DTYPE_BF16, 0);
+    check_bits(MIP_DTYPE_BF16);
+}
